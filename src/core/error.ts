@@ -1,0 +1,123 @@
+/**
+ * The one error class and the catalogue of its codes. A code is stable: scripts may test for it. The catalogue gives
+ * the exit status of each (table of exit codes: README) and a default hint.
+ */
+
+/** Exit statuses of the program. A verdict or a difference is a result, not an error, and has no code here. */
+export const EXIT = {
+  ok: 0,
+  bug: 1,
+  usage: 2,
+  input: 3,
+  unreachable: 4,
+  integrity: 5,
+  denied: 10,
+  differs: 11,
+  interrupted: 130,
+} as const;
+
+interface CatalogueRow {
+  readonly exit: number;
+  readonly meaning: string;
+}
+
+const row = (exit: number, meaning: string): CatalogueRow => ({ exit, meaning });
+
+/** Every error code with its exit status and one line of meaning. Extend it, never reuse a code. */
+export const ERROR_CATALOGUE = {
+  INTERNAL: row(EXIT.bug, 'a bug in podseal'),
+  INTERRUPTED: row(EXIT.interrupted, 'stopped by the user; nothing was left behind'),
+  USAGE_UNKNOWN_FLAG: row(EXIT.usage, 'a flag or command that does not exist'),
+  USAGE_CONFLICT: row(EXIT.usage, 'flags that exclude each other, or a missing or invalid value'),
+  FILE_NOT_FOUND: row(EXIT.input, 'a file that does not exist or cannot be read'),
+  FILE_WRITE_FAILED: row(EXIT.input, 'a file that cannot be written'),
+  LIMIT_EXCEEDED: row(EXIT.input, 'an input beyond a documented limit'),
+  JSON_SYNTAX: row(EXIT.input, 'text that is not valid JSON'),
+  MANIFEST_SYNTAX: row(EXIT.input, 'text that is not valid YAML'),
+  MANIFEST_INVALID: row(EXIT.input, 'a manifest field with a wrong type or value, or a missing one'),
+  MANIFEST_UNKNOWN_FIELD: row(EXIT.input, 'a manifest field that podseal does not know'),
+  MANIFEST_UNSUPPORTED: row(EXIT.input, 'a manifest field or kind that this target cannot enforce'),
+  MANIFEST_REFERENCE_MISSING: row(EXIT.input, 'a ConfigMap, Secret or key that no input document defines'),
+  MANIFEST_TARGET_UNKNOWN: row(EXIT.input, 'a manifest from which the target cannot be inferred'),
+  MANIFEST_NOT_EDITABLE: row(EXIT.input, 'a manifest into which the policy cannot be written in place'),
+  SETTINGS_INVALID: row(EXIT.input, 'a settings or rules file that does not fit'),
+  IMAGE_REFERENCE_INVALID: row(EXIT.input, 'text that is not an image reference'),
+  IMAGE_NOT_FOUND: row(EXIT.input, 'an image that the given layout, archive, map or facts do not hold'),
+  IMAGE_PLATFORM_MISSING: row(EXIT.input, 'an image that does not exist for the wanted platform'),
+  IMAGE_UNSUPPORTED: row(EXIT.input, 'an image format that cannot be hashed (schema 1, encrypted, foreign)'),
+  IMAGE_INVALID: row(EXIT.input, 'a manifest, index, config or archive that contradicts itself'),
+  IMAGE_FACTS_INVALID: row(EXIT.input, 'an image facts file that does not fit its schema'),
+  IMAGE_USER_UNRESOLVED: row(EXIT.input, 'a user or group that the image does not define'),
+  LAYER_FORMAT_UNSUPPORTED: row(EXIT.input, 'a layer encoding that cannot be read'),
+  LAYER_CORRUPT: row(EXIT.input, 'compressed data that is damaged or ends early'),
+  LAYER_INVALID: row(EXIT.input, 'a tar that the guest format refuses'),
+  POLICY_UNREADABLE: row(EXIT.input, 'text that is not a policy of a known kind'),
+  RELEASE_POLICY_INVALID: row(EXIT.input, 'a key release policy that must not be stored'),
+  REGISTRY_UNREACHABLE: row(EXIT.unreachable, 'a registry that cannot be reached or fails'),
+  REGISTRY_TIMEOUT: row(EXIT.unreachable, 'a registry that does not answer in time'),
+  REGISTRY_UNAUTHORIZED: row(EXIT.unreachable, 'a registry that refuses the credentials'),
+  REGISTRY_NOT_FOUND: row(EXIT.unreachable, 'an image that the registry does not have'),
+  REGISTRY_RATE_LIMITED: row(EXIT.unreachable, 'a registry that asks to come back later'),
+  REGISTRY_REDIRECT_REFUSED: row(EXIT.unreachable, 'a redirect to a place that is not allowed'),
+  REGISTRY_REALM_REFUSED: row(EXIT.unreachable, 'a token service that credentials must not be sent to'),
+  REGISTRY_PROTOCOL: row(EXIT.unreachable, 'an answer that is not that of a registry'),
+  AUTH_HELPER_FAILED: row(EXIT.unreachable, 'a credential helper that fails'),
+  DIGEST_MISMATCH: row(EXIT.integrity, 'bytes that do not match their digest'),
+  SIZE_MISMATCH: row(EXIT.integrity, 'bytes that do not match their size'),
+} as const satisfies Record<string, CatalogueRow>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+/** What an error knows beside its message. */
+export interface ErrorDetails {
+  /** `file:line:column` and/or a path such as `spec.containers[0].image`. */
+  readonly where?: string;
+  readonly want?: string;
+  readonly got?: string;
+  /** What the user can do, most likely remedy first. */
+  readonly hints?: readonly string[];
+  /** Further errors of the same input, each complete in itself. */
+  readonly also?: readonly ToolError[];
+  readonly cause?: unknown;
+}
+
+/** Any failure that podseal expects. Whatever else is thrown is a bug. The message is lower case, without full stop. */
+export class ToolError extends Error {
+  readonly code: ErrorCode;
+  readonly where: string | undefined;
+  readonly want: string | undefined;
+  readonly got: string | undefined;
+  readonly hints: readonly string[];
+  readonly also: readonly ToolError[];
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'ToolError';
+    this.code = code;
+    this.where = details.where;
+    this.want = details.want;
+    this.got = details.got;
+    this.hints = details.hints ?? [];
+    this.also = details.also ?? [];
+  }
+
+  /** Exit status of the program when it ends with this error. */
+  get exit(): number {
+    return ERROR_CATALOGUE[this.code].exit;
+  }
+}
+
+/** Throws all of `errors` as one: the first carries the others in `also`. Does nothing for an empty list. */
+export function throwAll(errors: readonly ToolError[]): void {
+  const [first, ...rest] = errors;
+  if (first === undefined) return;
+  if (rest.length === 0) throw first;
+  throw new ToolError(first.code, first.message, {
+    ...(first.where === undefined ? {} : { where: first.where }),
+    ...(first.want === undefined ? {} : { want: first.want }),
+    ...(first.got === undefined ? {} : { got: first.got }),
+    hints: first.hints,
+    also: rest,
+    cause: first.cause,
+  });
+}

@@ -1,0 +1,44 @@
+/** Every cap on untrusted input, with its reason. Passing one is an error (LIMIT_EXCEEDED), never a truncation. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+export const LIMITS = {
+  /** A YAML, template, settings, rules or facts file: the largest real ones are a few MiB. */
+  textFileBytes: 64 * MIB,
+  /** YAML nesting: Kubernetes objects stay below 30. */
+  yamlDepth: 100,
+  /** YAML aliases in one file: an alias bomb needs many. */
+  yamlAliases: 100,
+  /** YAML nodes of one file after expansion of aliases. */
+  yamlNodes: 1_000_000,
+  /** JSON nesting. */
+  jsonDepth: 64,
+  /** A manifest, index or image config (registries themselves cap at 4 MiB). */
+  manifestBytes: 4 * MIB,
+  /** Entries of one image index. */
+  indexEntries: 1_000,
+  /** Nested indexes. */
+  indexDepth: 3,
+  /** Layers of an image (overlayfs itself allows about 500, containerd 127). */
+  imageLayers: 512,
+  /** Members of an outer OCI or docker archive. */
+  archiveMembers: 100_000,
+  /** PAX, long-name and long-link data of one tar entry; Go's archive/tar refuses more. */
+  tarExtensionBytes: 1 * MIB,
+  /** Entries of one layer: each costs about 300 bytes of memory. */
+  tarEntries: 2_000_000,
+  /** Text of /etc/passwd or /etc/group in a layer. */
+  userFileBytes: 16 * MIB,
+  /** Uncompressed size that any layer may have whatever its compression ratio. */
+  layerFreeBytes: 5 * GIB,
+  /** Beyond layerFreeBytes: uncompressed bytes per compressed byte. Real layers stay below 20; deflate ends at 1032. */
+  layerRatio: 200,
+  /** Uncompressed size of a layer (the ext4 image of the guest is limited to the same). */
+  layerBytes: 128 * GIB,
+  /** Answer of a token service or credential helper. */
+  tokenBytes: 1 * MIB,
+  /** Redirects followed for one blob. */
+  redirects: 5,
+} as const;

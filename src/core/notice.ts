@@ -1,0 +1,12 @@
+/** Something the user should know although the work goes on. Printed on stderr as `warning: ...`; part of `--json`. */
+export interface Notice {
+  /** Stable kebab-case name, e.g. `implied-parent-directories`. */
+  readonly code: string;
+  /** One sentence, lower case, no full stop. */
+  readonly message: string;
+  /** Where: image, layer, member, or file:line:column. */
+  readonly where?: string;
+}
+
+/** Receives notices. Stages call it; the command decides what is shown. */
+export type NoticeSink = (notice: Notice) => void;

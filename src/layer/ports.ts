@@ -1,0 +1,33 @@
+/** What layer hashing needs from outside, and the two interfaces inside it. */
+
+/** Block size of both file system images and of dm-verity. */
+export const BLOCK_BYTES = 4096;
+/** Blocks that one call of the hasher takes at most: 1 MiB keeps a call far above its overhead. */
+export const BATCH_BLOCKS = 256;
+
+/**
+ * Port: SHA-256(32 zero bytes || block) of many blocks per call, off the calling thread where possible
+ * (worker threads now; a native kernel may take over). Buffers are recycled: take one, fill it, hand it over once.
+ */
+export interface BlockHasher {
+  /** A buffer of BATCH_BLOCKS * BLOCK_BYTES bytes with undefined content. */
+  takeBuffer(): Uint8Array;
+  /** Hashes the first `count` blocks of `buffer`: count * 32 bytes, in order. `buffer` must not be used afterwards. */
+  hashBlocks(buffer: Uint8Array, count: number): Promise<Uint8Array>;
+}
+
+/** Where a file system image is written to: the Merkle tree builder, or a file beside it. Strictly append-only. */
+export interface ImageSink {
+  /** Bytes appended so far. */
+  readonly length: number;
+  /** Appends a copy of `bytes`. */
+  append(bytes: Uint8Array): void;
+  /** Appends `count` zero bytes without materialising them (holes, unused tables). */
+  appendZeros(count: number): void;
+  /** Appends one zero block that `patchBlock` may replace later; the image must be block aligned. Gives its index. */
+  appendPatchable(): number;
+  /** Replaces a block that appendPatchable gave; `block` is 4096 bytes. May be called repeatedly. */
+  patchBlock(index: number, block: Uint8Array): void;
+  /** Resolves when enough of the appended data has been consumed: await it between chunks of input. */
+  drained(): Promise<void>;
+}

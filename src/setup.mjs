@@ -1,0 +1,104 @@
+// Brings a fresh clone to the state that `npm start`, `npm test` and `npm run bench` need, then runs them.
+// Plain JavaScript with Node's own modules only, since it runs before anything is installed.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [task = 'start', ...args] = process.argv.slice(2);
+
+/** Runs a command in the project's folder; ends this process with its status if it fails. */
+function run(command, commandArgs, options = {}) {
+  const result = spawnSync(command, commandArgs, { cwd: root, stdio: 'inherit', ...options });
+  if (result.error) fail(`cannot run ${command}: ${result.error.message}`);
+  if (result.signal) process.kill(process.pid, result.signal);
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+function fail(message) {
+  process.stderr.write(`setup: ${message}\n`);
+  process.exit(1);
+}
+
+/** Paths of all files below `folders`, sorted; build output is left out. */
+function filesBelow(folders) {
+  const files = [];
+  const walk = (path) => {
+    if (!existsSync(path)) return;
+    if (statSync(path).isDirectory()) {
+      for (const name of readdirSync(path)) if (name !== 'target' && name !== 'node_modules') walk(join(path, name));
+    } else files.push(path);
+  };
+  for (const folder of folders) walk(join(root, folder));
+  return files.sort();
+}
+
+/** SHA-256 over names and contents: a stage is done again exactly when this changes. */
+function fingerprint(folders) {
+  const hash = createHash('sha256').update(process.version);
+  for (const file of filesBelow(folders)) hash.update(file).update('\0').update(readFileSync(file)).update('\0');
+  return hash.digest('hex');
+}
+
+/** Runs `work` unless the stamp of a former run says that nothing changed since. */
+function once(name, inputs, outputs, work) {
+  const stamp = join(root, 'node_modules', '.podseal', name);
+  const wanted = fingerprint(inputs);
+  const present = outputs.every((path) => existsSync(join(root, path)));
+  if (present && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  work();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, wanted);
+}
+
+/** npm without its banner on stdout: the product's own output stays alone there. */
+function install() {
+  once('install', ['package-lock.json'], ['node_modules/typescript', 'node_modules/commander'], () => {
+    process.stderr.write('setup: installing packages\n');
+    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+      stdio: ['ignore', 2, 2],
+    });
+  });
+}
+
+function build() {
+  once('build', ['src', 'tsconfig.json', 'package-lock.json'], ['dist/cli.js'], () => {
+    process.stderr.write('setup: compiling\n');
+    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], { stdio: ['ignore', 2, 2] });
+  });
+}
+
+const hasCargo = () => spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status === 0;
+
+const tasks = {
+  build() {
+    install();
+    build();
+  },
+  start() {
+    install();
+    build();
+    const cliArgs = args.length > 0 ? args : ['example'];
+    run(process.execPath, [join(root, 'dist/cli.js'), ...cliArgs], { cwd: process.env.INIT_CWD ?? root });
+  },
+  test() {
+    install();
+    build();
+    run(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args]);
+    if (!existsSync(join(root, 'native/Cargo.toml'))) return;
+    if (hasCargo()) run('cargo', ['test', '--locked', '--quiet', '--manifest-path', 'native/Cargo.toml']);
+    else process.stderr.write('setup: cargo is not installed; the native tests were left out\n');
+  },
+  bench() {
+    install();
+    build();
+    run(process.execPath, [join(root, 'test/bench/main.mjs'), ...args]);
+  },
+};
+
+const chosen = tasks[task];
+if (!chosen) fail(`unknown task ${task}; there are ${Object.keys(tasks).join(', ')}`);
+chosen();
