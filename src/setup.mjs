@@ -2,7 +2,15 @@
 // Plain JavaScript with Node's own modules only, since it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,7 +36,8 @@ function filesBelow(folders) {
   const walk = (path) => {
     if (!existsSync(path)) return;
     if (statSync(path).isDirectory()) {
-      for (const name of readdirSync(path)) if (name !== 'target' && name !== 'node_modules') walk(join(path, name));
+      for (const name of readdirSync(path))
+        if (name !== 'target' && name !== 'node_modules') walk(join(path, name));
     } else files.push(path);
   };
   for (const folder of folders) walk(join(root, folder));
@@ -38,7 +47,8 @@ function filesBelow(folders) {
 /** SHA-256 over names and contents: a stage is done again exactly when this changes. */
 function fingerprint(folders) {
   const hash = createHash('sha256').update(process.version);
-  for (const file of filesBelow(folders)) hash.update(file).update('\0').update(readFileSync(file)).update('\0');
+  for (const file of filesBelow(folders))
+    hash.update(file).update('\0').update(readFileSync(file)).update('\0');
   return hash.digest('hex');
 }
 
@@ -55,19 +65,26 @@ function once(name, inputs, outputs, work) {
 
 /** npm without its banner on stdout: the product's own output stays alone there. */
 function install() {
-  once('install', ['package-lock.json'], ['node_modules/typescript', 'node_modules/commander'], () => {
-    process.stderr.write('setup: installing packages\n');
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-      stdio: ['ignore', 2, 2],
-    });
-  });
+  once(
+    'install',
+    ['package-lock.json'],
+    ['node_modules/typescript', 'node_modules/commander'],
+    () => {
+      process.stderr.write('setup: installing packages\n');
+      run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+        stdio: ['ignore', 2, 2],
+      });
+    },
+  );
 }
 
 function build() {
   once('build', ['src', 'tsconfig.json', 'package-lock.json'], ['dist/cli.js'], () => {
     process.stderr.write('setup: compiling\n');
     rmSync(join(root, 'dist'), { recursive: true, force: true });
-    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], { stdio: ['ignore', 2, 2] });
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+      stdio: ['ignore', 2, 2],
+    });
   });
 }
 
@@ -82,14 +99,25 @@ const tasks = {
     install();
     build();
     const cliArgs = args.length > 0 ? args : ['example'];
-    run(process.execPath, [join(root, 'dist/cli.js'), ...cliArgs], { cwd: process.env.INIT_CWD ?? root });
+    run(process.execPath, [join(root, 'dist/cli.js'), ...cliArgs], {
+      cwd: process.env.INIT_CWD ?? root,
+    });
   },
   test() {
     install();
     build();
-    run(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...args]);
+    run(process.execPath, [
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--config',
+      'test/vitest.config.ts',
+      '--root',
+      root,
+      ...args,
+    ]);
     if (!existsSync(join(root, 'native/Cargo.toml'))) return;
-    if (hasCargo()) run('cargo', ['test', '--locked', '--quiet', '--manifest-path', 'native/Cargo.toml']);
+    if (hasCargo())
+      run('cargo', ['test', '--locked', '--quiet', '--manifest-path', 'native/Cargo.toml']);
     else process.stderr.write('setup: cargo is not installed; the native tests were left out\n');
   },
   bench() {

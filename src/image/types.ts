@@ -78,4 +78,6 @@ export interface LayerFacts {
 }
 
 /** /etc/passwd or /etc/group in one layer: its text, or the fact that a whiteout removes it. */
-export type UserFile = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'whiteout' };
+export type UserFile =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'whiteout' };

@@ -100,8 +100,18 @@ export type EnvSource =
   | { readonly kind: 'value'; readonly value: string }
   /** Neither value nor valueFrom. */
   | { readonly kind: 'none' }
-  | { readonly kind: 'config-map-key'; readonly name: string; readonly key: string; readonly optional: boolean }
-  | { readonly kind: 'secret-key'; readonly name: string; readonly key: string; readonly optional: boolean }
+  | {
+      readonly kind: 'config-map-key';
+      readonly name: string;
+      readonly key: string;
+      readonly optional: boolean;
+    }
+  | {
+      readonly kind: 'secret-key';
+      readonly name: string;
+      readonly key: string;
+      readonly optional: boolean;
+    }
   | { readonly kind: 'field'; readonly fieldPath: string }
   | { readonly kind: 'resource-field'; readonly resource: string };
 
