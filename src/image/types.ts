@@ -69,15 +69,25 @@ export interface ImageSource {
   openBlob(reference: string, descriptor: Descriptor): Promise<AsyncIterable<Uint8Array>>;
 }
 
-/** What hashing one layer gives beside its identity. Texts are those of this very layer. */
+/** What hashing one layer gives beside its identity. */
 export interface LayerFacts {
   readonly rootHashes: Partial<Record<LayerFormat, RootHash>>;
+  /** Bytes of the uncompressed tar. */
   readonly uncompressedSize: number;
-  readonly passwd?: UserFile;
-  readonly group?: UserFile;
+  /** Members of this layer that are /etc/passwd or /etc/group or remove them, in archive order. */
+  readonly userFiles: readonly UserFileEntry[];
 }
 
-/** /etc/passwd or /etc/group in one layer: its text, or the fact that a whiteout removes it. */
-export type UserFile =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'whiteout' };
+/**
+ * One archive member that concerns /etc/passwd or /etc/group. Guest versions differ in which of them they heed
+ * (spec layer-hash-tarfs section 9), so all are kept and the policy stage applies the rule of its version.
+ */
+export interface UserFileEntry {
+  readonly file: 'passwd' | 'group';
+  /** True if the raw header name is exactly `etc/passwd` (`etc/.wh.passwd`); false for `./etc/passwd` and the like. */
+  readonly exactName: boolean;
+  /** `link`: a symbolic or hard link, which has no text of its own. */
+  readonly kind: 'text' | 'whiteout' | 'link' | 'not-utf8';
+  /** The text; empty unless kind is `text`. */
+  readonly text: string;
+}

@@ -1,4 +1,5 @@
-/** What layer hashing needs from outside, and the two interfaces inside it. */
+/** What layer hashing needs from outside, and the interfaces inside it. */
+import type { NoticeSink } from '../core/notice.js';
 
 /** Block size of both file system images and of dm-verity. */
 export const BLOCK_BYTES = 4096;
@@ -30,4 +31,18 @@ export interface ImageSink {
   patchBlock(index: number, block: Uint8Array): void;
   /** Resolves when enough of the appended data has been consumed: await it between chunks of input. */
   drained(): Promise<void>;
+}
+
+/** Consumes the bytes of one uncompressed layer tar and writes the guest's file system image of it to a sink. */
+export interface LayerWriter {
+  /** Next bytes of the tar, in any chunking. Throws LAYER_INVALID or LIMIT_EXCEEDED. The chunk may be reused after the call. */
+  write(chunk: Uint8Array): void;
+  /** End of the tar: completes the image. Throws as `write`. */
+  end(): void;
+}
+
+/** What every layer writer is made from. */
+export interface LayerWriterOptions {
+  readonly sink: ImageSink;
+  readonly notices: NoticeSink;
 }
