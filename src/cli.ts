@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+/** argv -> command -> streams -> exit status. Nothing below this file ends the process. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { CommandContext } from './commands/context.js';
+import { addLayerCommand } from './commands/layer.js';
+import { addLayersCommand } from './commands/layers.js';
+import { addMeasureCommand } from './commands/measure.js';
+import { addPolicyCommand } from './commands/policy.js';
+import { addReleasePolicyCommand } from './commands/release-policy.js';
+import { EXIT, ToolError } from './core/error.js';
+import {
+  errorAsJson,
+  openTerminal,
+  printError,
+  type TerminalOptions,
+  wantsColor,
+} from './io/terminal.js';
+
+const EXIT_STATUSES = `
+Exit status: 0 ok, 1 bug, 2 usage, 3 bad input, 4 unreachable, 5 integrity,
+             10 denied, 11 differs, 130 interrupted`;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const abort = new AbortController();
+  process.once('SIGINT', () => abort.abort());
+  process.once('SIGTERM', () => abort.abort());
+  let status: number = EXIT.ok;
+  const context: CommandContext = {
+    signal: abort.signal,
+    terminal: (options) => openTerminal(options),
+    finish: (exit) => {
+      status = exit;
+    },
+  };
+  try {
+    await buildProgram(context).parseAsync(argv, { from: 'user' });
+    return status;
+  } catch (error) {
+    return report(error, argv, abort.signal.aborted);
+  }
+}
+
+function buildProgram(context: CommandContext): Command {
+  const program = new Command('podseal')
+    .description('Security policies, measurements and key release for confidential containers.')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .configureHelp({ showGlobalOptions: false })
+    .configureOutput({ outputError: () => undefined })
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .addHelpText('after', `${EXIT_STATUSES}\n\nStart with: podseal policy --help`);
+  addPolicyCommand(program, context);
+  addMeasureCommand(program, context);
+  addReleasePolicyCommand(program, context);
+  addLayersCommand(program, context);
+  addLayerCommand(program, context);
+  return program;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Prints what was thrown and gives the exit status. Commander throws for --help and --version as well. */
+function report(error: unknown, argv: readonly string[], interrupted: boolean): number {
+  const options = terminalOptions(argv);
+  if (error instanceof CommanderError && !(error instanceof InvalidArgumentError)) {
+    if (error.exitCode === 0) return EXIT.ok;
+    if (error.code === 'commander.help') return EXIT.usage;
+    const text = error.message.replace(/^error: /, '').replace(/\n\(?(.*?)\)?$/, '\n$1');
+    const [message = '', hint] = text.split('\n');
+    print(new ToolError('USAGE_UNKNOWN_FLAG', message, { hints: hint ? [hint] : [] }), options);
+    return EXIT.usage;
+  }
+  if (interrupted) {
+    print(new ToolError('INTERRUPTED', 'interrupted; nothing was left behind'), options);
+    return EXIT.interrupted;
+  }
+  print(error, options);
+  return error instanceof ToolError ? error.exit : EXIT.bug;
+}
+
+function print(error: unknown, options: TerminalOptions): void {
+  const text = options.json
+    ? `${JSON.stringify({ format: 'podseal.error/v1', error: errorAsJson(error) })}\n`
+    : printError(error, wantsColor(options.color));
+  process.stderr.write(text);
+}
+
+/** The output options as they stand in argv: needed where parsing itself failed. */
+function terminalOptions(argv: readonly string[]): TerminalOptions {
+  const end = argv.indexOf('--');
+  const flags = end < 0 ? argv : argv.slice(0, end);
+  return {
+    quiet: flags.includes('--quiet'),
+    verbose: false,
+    json: flags.includes('--json'),
+    color: flags.includes('--color=never') ? 'never' : 'auto',
+  };
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of a pipe went away (`podseal ... | head`): not a failure of ours.
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.bug);
+});
+
+process.exitCode = await main(process.argv.slice(2));
