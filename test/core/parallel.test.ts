@@ -11,7 +11,8 @@ describe('gate', () => {
       Array.from({ length: 20 }, (_, i) =>
         gate(async () => {
           started.push(i);
-          most = Math.max(most, (running += 1));
+          running += 1;
+          most = Math.max(most, running);
           await Promise.resolve();
           await Promise.resolve();
           running -= 1;
