@@ -1,0 +1,198 @@
+/**
+ * JSON text (RFC 8259) -> value, strictly: a duplicate key, an unpaired surrogate, a number beyond double range, a byte
+ * order mark and trailing text are errors, since two readers would see different values. Objects have no prototype.
+ */
+import { ToolError } from './error.js';
+import { LIMITS } from './limits.js';
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+interface Scanner {
+  readonly text: string;
+  readonly what: string;
+  offset: number;
+}
+
+const BLANK = /[ \t\n\r]*/y;
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
+const HEX4 = /[0-9a-fA-F]{4}/y;
+/** With the u flag a surrogate that is part of a pair does not match. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const WORDS: readonly (readonly [string, JsonValue])[] = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+];
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+};
+
+/**
+ * The value of a whole JSON text. `what` names the text in messages (a file, or "manifest of IMAGE").
+ * Throws JSON_SYNTAX with line and column, and LIMIT_EXCEEDED beyond LIMITS.jsonDepth.
+ */
+export function parseJson(text: string, what: string): JsonValue {
+  const scanner: Scanner = { text, what, offset: 0 };
+  if (text.startsWith('\ufeff')) {
+    throw failure(scanner, 'it starts with a byte order mark', [
+      'save it as UTF-8 without byte order mark',
+    ]);
+  }
+  const value = parseValue(scanner, 0);
+  skipBlanks(scanner);
+  if (scanner.offset !== text.length) throw failure(scanner, 'text follows the value');
+  return value;
+}
+
+/** As parseJson, for bytes. Throws JSON_SYNTAX for invalid UTF-8 as well. */
+export function parseJsonBytes(bytes: Uint8Array, what: string): JsonValue {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new ToolError('JSON_SYNTAX', `${what} is not valid JSON: it is not UTF-8`, { cause });
+  }
+  return parseJson(text, what);
+}
+
+function parseValue(scanner: Scanner, depth: number): JsonValue {
+  skipBlanks(scanner);
+  const first = scanner.text[scanner.offset];
+  if (first === '{' || first === '[') {
+    if (depth >= LIMITS.jsonDepth) {
+      throw new ToolError('LIMIT_EXCEEDED', `${scanner.what} is nested too deeply`, {
+        where: positionOf(scanner),
+        want: `at most ${LIMITS.jsonDepth} levels`,
+      });
+    }
+    return first === '{' ? parseObject(scanner, depth) : parseArray(scanner, depth);
+  }
+  if (first === '"') return parseString(scanner);
+  for (const [word, value] of WORDS) {
+    if (scanner.text.startsWith(word, scanner.offset)) {
+      scanner.offset += word.length;
+      return value;
+    }
+  }
+  return parseNumber(scanner);
+}
+
+function parseObject(scanner: Scanner, depth: number): JsonObject {
+  const object = Object.create(null) as Record<string, JsonValue>;
+  scanner.offset += 1;
+  if (takeIf(scanner, '}')) return object;
+  do {
+    skipBlanks(scanner);
+    const keyOffset = scanner.offset;
+    if (scanner.text[keyOffset] !== '"') throw failure(scanner, 'a key is missing');
+    const key = parseString(scanner);
+    if (key in object) {
+      scanner.offset = keyOffset;
+      throw failure(scanner, `the key ${JSON.stringify(key)} stands there twice`);
+    }
+    if (!takeIf(scanner, ':')) throw failure(scanner, 'a colon is missing');
+    object[key] = parseValue(scanner, depth + 1);
+  } while (takeIf(scanner, ','));
+  if (!takeIf(scanner, '}')) throw failure(scanner, 'an object does not end');
+  return object;
+}
+
+function parseArray(scanner: Scanner, depth: number): readonly JsonValue[] {
+  const array: JsonValue[] = [];
+  scanner.offset += 1;
+  if (takeIf(scanner, ']')) return array;
+  do array.push(parseValue(scanner, depth + 1));
+  while (takeIf(scanner, ','));
+  if (!takeIf(scanner, ']')) throw failure(scanner, 'an array does not end');
+  return array;
+}
+
+function parseString(scanner: Scanner): string {
+  scanner.offset += 1;
+  let text = '';
+  for (;;) {
+    text += match(scanner, PLAIN) ?? '';
+    const next = scanner.text[scanner.offset];
+    if (next === '"') break;
+    if (next !== '\\') {
+      throw failure(
+        scanner,
+        next === undefined ? 'a string does not end' : 'a string holds a control character',
+      );
+    }
+    text += parseEscape(scanner);
+  }
+  scanner.offset += 1;
+  if (LONE_SURROGATE.test(text)) throw failure(scanner, 'a string holds half a surrogate pair');
+  return text;
+}
+
+function parseEscape(scanner: Scanner): string {
+  const letter = scanner.text[scanner.offset + 1] ?? '';
+  scanner.offset += 2;
+  if (letter === 'u') {
+    const digits = match(scanner, HEX4);
+    if (digits !== undefined) return String.fromCharCode(Number.parseInt(digits, 16));
+  }
+  const plain = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined;
+  if (plain !== undefined) return plain;
+  scanner.offset -= 2;
+  throw failure(scanner, 'a string holds an unknown escape');
+}
+
+function parseNumber(scanner: Scanner): number {
+  const start = scanner.offset;
+  const digits = match(scanner, NUMBER);
+  const value = Number(digits);
+  if (digits !== undefined && Number.isFinite(value)) return value;
+  scanner.offset = start;
+  throw failure(
+    scanner,
+    digits === undefined ? 'a value is missing or not JSON' : 'a number is too large',
+  );
+}
+
+function skipBlanks(scanner: Scanner): void {
+  match(scanner, BLANK);
+}
+
+function takeIf(scanner: Scanner, character: string): boolean {
+  skipBlanks(scanner);
+  if (scanner.text[scanner.offset] !== character) return false;
+  scanner.offset += 1;
+  return true;
+}
+
+/** What a sticky expression matches at the current offset; moves behind it. */
+function match(scanner: Scanner, expression: RegExp): string | undefined {
+  expression.lastIndex = scanner.offset;
+  const found = expression.exec(scanner.text)?.[0];
+  scanner.offset += found?.length ?? 0;
+  return found;
+}
+
+function positionOf(scanner: Scanner): string {
+  const before = scanner.text.slice(0, scanner.offset);
+  const line = before.split('\n').length;
+  const column = scanner.offset - before.lastIndexOf('\n');
+  return `${scanner.what}:${line}:${column}`;
+}
+
+function failure(scanner: Scanner, problem: string, hints: readonly string[] = []): ToolError {
+  return new ToolError('JSON_SYNTAX', `${scanner.what} is not valid JSON: ${problem}`, {
+    where: positionOf(scanner),
+    hints,
+  });
+}
