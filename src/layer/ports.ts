@@ -1,5 +1,7 @@
 /** What layer hashing needs from outside, and the interfaces inside it. */
+import type { DiffId, Digest, RootHash } from '../core/digest.js';
 import type { NoticeSink } from '../core/notice.js';
+import type { UserFileEntry } from '../image/types.js';
 
 /** Block size of both file system images and of dm-verity. */
 export const BLOCK_BYTES = 4096;
@@ -45,4 +47,41 @@ export interface LayerWriter {
 export interface LayerWriterOptions {
   readonly sink: ImageSink;
   readonly notices: NoticeSink;
+}
+
+/** What the cache keeps of a layer, by what was computed. The diff ID is kept so that a hit can be checked like a miss. */
+export interface LayerCacheValues {
+  readonly ext4: CachedRootHash;
+  readonly tarfs: CachedRootHash;
+  readonly userfiles: CachedUserFiles;
+}
+
+export interface CachedRootHash {
+  readonly diffId: DiffId;
+  /** Bytes of the uncompressed tar. */
+  readonly uncompressedSize: number;
+  readonly rootHash: RootHash;
+}
+
+export interface CachedUserFiles {
+  readonly diffId: DiffId;
+  /** Bytes of the uncompressed tar. */
+  readonly uncompressedSize: number;
+  readonly userFiles: readonly UserFileEntry[];
+}
+
+/**
+ * Port: facts of layers by the digest of the blob, which must have been verified before `put`. A cache that cannot be
+ * read or written is no failure: it says so once and misses.
+ */
+export interface LayerCache {
+  get<What extends keyof LayerCacheValues>(
+    digest: Digest,
+    what: What,
+  ): Promise<LayerCacheValues[What] | undefined>;
+  put<What extends keyof LayerCacheValues>(
+    digest: Digest,
+    what: What,
+    value: LayerCacheValues[What],
+  ): Promise<void>;
 }
