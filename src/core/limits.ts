@@ -29,16 +29,28 @@ export const LIMITS = {
   tarExtensionBytes: 1 * MIB,
   /** Entries of one layer: each costs about 300 bytes of memory. */
   tarEntries: 2_000_000,
+  /** Names and link targets of one layer held in memory: a million names of 200 bytes pass. */
+  tarNameBytes: 256 * MIB,
   /** Text of /etc/passwd or /etc/group in a layer. */
   userFileBytes: 16 * MIB,
+  /** Members of one layer that concern /etc/passwd or /etc/group: real layers have at most two. */
+  userFileEntries: 64,
   /** Uncompressed size that any layer may have whatever its compression ratio. */
   layerFreeBytes: 5 * GIB,
   /** Beyond layerFreeBytes: uncompressed bytes per compressed byte. Real layers stay below 20; deflate ends at 1032. */
   layerRatio: 200,
   /** Uncompressed size of a layer (the ext4 image of the guest is limited to the same). */
   layerBytes: 128 * GIB,
+  /** Header of one gzip member: the extra field alone may have 64 KiB; names are short. */
+  gzipHeaderBytes: 256 * KIB,
+  /** Window of a zstd frame, which a decoder holds in memory: what the zstd program accepts unasked. */
+  zstdWindowBytes: 128 * MIB,
   /** Answer of a token service or credential helper. */
   tokenBytes: 1 * MIB,
   /** Redirects followed for one blob. */
   redirects: 5,
+  /** Characters that the references of one container's variables may produce, summed over all steps. */
+  referenceChars: 64 * MIB,
+  /** GPUs of one container: each is a device in the policy, and no node has more than a few dozen. */
+  gpus: 1_000,
 } as const;
