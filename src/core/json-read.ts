@@ -56,6 +56,16 @@ export const readCount: JsonReader<number> = (value, place) => {
   throw wrongType(value, 'an integer from 0 to 9007199254740991', place);
 };
 
+/** A reader of one of the given words. */
+export function oneOf<T extends string>(words: readonly T[]): JsonReader<T> {
+  return (value, place) => {
+    const text = readString(value, place);
+    const word = words.find((known) => known === text);
+    if (word !== undefined) return word;
+    throw invalidAt(place, 'is unknown', { want: words.join(', '), got: text.slice(0, 200) });
+  };
+}
+
 /** A reader of arrays whose elements `read` reads. */
 export function arrayOf<T>(read: JsonReader<T>): JsonReader<readonly T[]> {
   return (value, place) => {

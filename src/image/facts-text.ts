@@ -11,6 +11,7 @@ import {
   invalidAt,
   type JsonPlace,
   type JsonReader,
+  oneOf,
   optionalField,
   readBoolean,
   readCount,
@@ -223,13 +224,4 @@ function relabelled<T>(place: JsonPlace, read: () => T): T {
       hints: error.hints,
     });
   }
-}
-
-function oneOf<T extends string>(words: readonly T[]): JsonReader<T> {
-  return (value, place) => {
-    const text = readString(value, place);
-    const word = words.find((known) => known === text);
-    if (word !== undefined) return word;
-    throw invalidAt(place, 'is unknown', { want: words.join(', '), got: text.slice(0, 200) });
-  };
 }
