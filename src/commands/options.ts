@@ -21,3 +21,8 @@ export function parseFor(text: string): LayerFormat {
         : [],
   });
 }
+
+/** A measurement in another spelling. */
+export function encodeHex(hex: string, encoding: 'hex' | 'base64' | 'base64url'): string {
+  return Buffer.from(hex, 'hex').toString(encoding);
+}

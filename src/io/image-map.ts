@@ -107,7 +107,9 @@ function parseRows(text: string, file: string): ReadonlyMap<string, MapRow> {
     const row = readRow(key, requiredField(object, key, place, readString), file, at);
     const known = rows.get(referenceKey(row.reference));
     if (known !== undefined) {
-      throw invalidAt(at, 'is the same image as another key', { got: known.reference.text });
+      throw invalidAt(at, 'is the same image as another key', {
+        got: known.reference.text,
+      });
     }
     rows.set(referenceKey(row.reference), row);
   }
@@ -129,7 +131,10 @@ function readRow(key: string, text: string, file: string, place: JsonPlace): Map
       ...(error.got === undefined ? {} : { got: error.got }),
     });
   }
-  throw invalidAt(place, 'does not say where the image is', { want: LOCAL_FORMS, got: text });
+  throw invalidAt(place, 'does not say where the image is', {
+    want: LOCAL_FORMS,
+    got: text,
+  });
 }
 
 function findRow(rows: ReadonlyMap<string, MapRow>, text: string): MapRow | undefined {
@@ -152,4 +157,25 @@ function notListed(rows: ReadonlyMap<string, MapRow>, text: string, file: string
     ...(near.length === 0 ? {} : { got: near.map((reference) => reference.text).join(', ') }),
     hints: [`add a line ${JSON.stringify(text)}: "oci:DIR:TAG" to ${file}`],
   });
+}
+
+/** A source that also takes texts as of parseImageLocation: local ones are opened once each, the rest goes to `named`. */
+export function openLocations(named: ImageSource): ImageSource {
+  const opened = new Map<string, Promise<ImageSource>>();
+  const sourceOf = (text: string): Promise<ImageSource> => {
+    const known = opened.get(text);
+    if (known !== undefined) return known;
+    const location = parseImageLocation(text);
+    const source = location.kind === 'registry' ? Promise.resolve(named) : openLocalImage(location);
+    opened.set(text, source);
+    return source;
+  };
+  return {
+    async fetchManifest(reference, descriptor) {
+      return (await sourceOf(reference)).fetchManifest(reference, descriptor);
+    },
+    async openBlob(reference, descriptor) {
+      return (await sourceOf(reference)).openBlob(reference, descriptor);
+    },
+  };
 }

@@ -1,0 +1,183 @@
+/** Options of all commands that read images, and the ports made from them. */
+import type { Command } from 'commander';
+import { ToolError } from '../core/error.js';
+import type { ImageFactsIndex } from '../image/facts.js';
+import { DEFAULT_PLATFORM, parsePlatform, printPlatform } from '../image/platform.js';
+import type { ImageSource, Platform } from '../image/types.js';
+import type { RegistrySource } from '../io/registry/source.js';
+import type { Terminal } from '../io/terminal.js';
+import type { ImageReader } from '../pipeline.js';
+import { collect } from './context.js';
+
+/** Values of the image options, as commander gives them. */
+export interface ImageOptions {
+  readonly images?: string;
+  readonly imageFacts?: string[];
+  readonly platform?: string;
+  readonly registryMirror?: string[];
+  readonly insecureRegistry?: string[];
+  readonly trustRealm?: string[];
+  readonly caFile?: string;
+  readonly username?: string;
+  readonly passwordStdin?: boolean;
+  readonly offline?: boolean;
+  readonly cache?: boolean;
+}
+
+/** What the image options open; `close` ends connections and threads. */
+export interface ImageAccess {
+  readonly reader: ImageReader;
+  readonly facts: ImageFactsIndex;
+  readonly platform: Platform;
+  close(): Promise<void>;
+}
+
+/** Adds the options under "Images" and "Registry". `withFacts` adds --image-facts. */
+export function addImageOptions(command: Command, withFacts: boolean): Command {
+  command
+    .optionsGroup('Images:')
+    .option('--images <map.json>', 'where images are: {"REFERENCE": "oci:DIR[:TAG]", ...}');
+  if (withFacts) {
+    command.option('--image-facts <file>', 'facts instead of images (repeatable)', collect);
+  }
+  return command
+    .option('--platform <os/arch>', 'platform of the guest', printPlatform(DEFAULT_PLATFORM))
+    .option('--no-cache', 'do not read or write the cache of layer hashes')
+    .optionsGroup('Registry:')
+    .option(
+      '--registry-mirror <a=b>',
+      'ask mirror B for images of registry A (repeatable)',
+      collect,
+    )
+    .option('--insecure-registry <host>', 'speak plain HTTP to this registry (repeatable)', collect)
+    .option('--trust-realm <host>', 'token service that may get credentials (repeatable)', collect)
+    .option('--ca-file <pem>', 'further certificate authorities')
+    .option('--username <name>', 'user of the registry; default: docker and podman logins')
+    .option('--password-stdin', 'read the password from stdin')
+    .option('--offline', 'fail instead of connecting to a registry');
+}
+
+/** Opens what the options name. `references` are the images of this run: --username is for their one registry. */
+export async function openImages(
+  options: ImageOptions,
+  references: readonly string[],
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<ImageAccess> {
+  const [
+    { createImageReader },
+    { defaultCacheFolder, openLayerCache },
+    { openHashPool },
+    { availableParallelism },
+  ] = await Promise.all([
+    import('../pipeline.js'),
+    import('../io/cache.js'),
+    import('../io/hash-pool.js'),
+    import('../io/machine.js'),
+  ]);
+  const platform =
+    options.platform === undefined ? DEFAULT_PLATFORM : parsePlatform(options.platform);
+  const registry = await openRegistry(options, references);
+  const hasher = openHashPool();
+  const read = new Map<string, number>();
+  const reader = createImageReader({
+    source: await openSource(options, registry),
+    hasher,
+    cache: openLayerCache(
+      options.cache === false ? undefined : defaultCacheFolder(),
+      terminal.notice,
+    ),
+    platform,
+    notices: terminal.notice,
+    signal,
+    parallel: availableParallelism() + 1,
+    onProgress: (what, bytes) => {
+      read.set(what, bytes);
+      const total = [...read.values()].reduce((sum, one) => sum + one, 0);
+      terminal.progress(`${Math.floor(total / 1048576)} MiB of ${read.size} layer(s) read`);
+    },
+  });
+  return {
+    reader,
+    facts: await readFacts(options.imageFacts ?? []),
+    platform,
+    async close() {
+      terminal.progressDone();
+      await Promise.all([hasher.close(), registry.close()]);
+    },
+  };
+}
+
+async function readFacts(files: readonly string[]): Promise<ImageFactsIndex> {
+  const [{ mergeImageFacts, parseImageFacts }, { readTextFile }] = await Promise.all([
+    import('../image/facts.js'),
+    import('../io/files.js'),
+  ]);
+  const parsed = [];
+  for (const file of files) parsed.push(parseImageFacts(await readTextFile(file), file));
+  return mergeImageFacts(parsed);
+}
+
+async function openSource(options: ImageOptions, registry: RegistrySource): Promise<ImageSource> {
+  const { openImageMap, openLocations } = await import('../io/image-map.js');
+  const named =
+    options.images === undefined ? registry : await openImageMap(options.images, registry);
+  return openLocations(named);
+}
+
+async function openRegistry(
+  options: ImageOptions,
+  references: readonly string[],
+): Promise<RegistrySource> {
+  const [{ openRegistrySource }, { openCredentialStore }] = await Promise.all([
+    import('../io/registry/source.js'),
+    import('../io/credentials/store.js'),
+  ]);
+  const { environment } = await import('../io/machine.js');
+  const explicit = await explicitCredentials(options, references);
+  return openRegistrySource({
+    env: environment(),
+    credentials: openCredentialStore({
+      env: environment(),
+      ...(explicit === undefined ? {} : { explicit }),
+    }),
+    mirrors: options.registryMirror ?? [],
+    insecureRegistries: options.insecureRegistry ?? [],
+    trustedRealms: options.trustRealm ?? [],
+    ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
+    offline: options.offline === true,
+  });
+}
+
+/** --username and --password-stdin, bound to the one registry of this run's references. */
+async function explicitCredentials(options: ImageOptions, references: readonly string[]) {
+  const { username } = options;
+  if (username === undefined && !options.passwordStdin) return undefined;
+  if (username === undefined || !options.passwordStdin) {
+    throw new ToolError('USAGE_CONFLICT', '--username and --password-stdin go together', {
+      hints: ['printf %s "$PASSWORD" | podseal ... --username NAME --password-stdin'],
+    });
+  }
+  const [{ parseImageLocation }, { readTextFile }] = await Promise.all([
+    import('../io/image-map.js'),
+    import('../io/files.js'),
+  ]);
+  const locations = references.map(parseImageLocation);
+  const registries = new Set(
+    locations.flatMap((location) =>
+      location.kind === 'registry' ? [location.reference.registry] : [],
+    ),
+  );
+  const [registry] = registries;
+  if (registry === undefined || registries.size > 1) {
+    throw new ToolError('USAGE_CONFLICT', '--username needs images of exactly one registry', {
+      got: [...registries].join(', ') || 'no registry',
+      hints: ['log in with docker or podman, and leave --username out'],
+    });
+  }
+  return {
+    registry,
+    username,
+    password: (await readTextFile('-')).replace(/\r?\n$/, ''),
+  };
+}

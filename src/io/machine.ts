@@ -1,0 +1,12 @@
+/** Facts of this machine and process. */
+import { availableParallelism as cores } from 'node:os';
+
+/** Threads that can run at once. */
+export function availableParallelism(): number {
+  return cores();
+}
+
+/** The environment variables of this process. */
+export function environment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
