@@ -31,6 +31,8 @@ export const LIMITS = {
   tarEntries: 2_000_000,
   /** Names and link targets of one layer held in memory: a million names of 200 bytes pass. */
   tarNameBytes: 256 * MIB,
+  /** External attribute blocks of one layer that later entries may still change: 4 KiB of memory each. */
+  openXattrBlocks: 32_768,
   /** Text of /etc/passwd or /etc/group in a layer. */
   userFileBytes: 16 * MIB,
   /** Members of one layer that concern /etc/passwd or /etc/group: real layers have at most two. */
