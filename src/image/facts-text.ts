@@ -192,11 +192,15 @@ const readUserFile: JsonReader<UserFileEntry> = (value, place) => {
   return { file, exactName, kind, text };
 };
 
-const readReference: JsonReader<ImageReference> = (value, place) =>
-  relabelled(place, () => parseReference(readString(value, place)));
+const readReference: JsonReader<ImageReference> = (value, place) => {
+  const text = readString(value, place);
+  return relabelled(place, () => parseReference(text));
+};
 
-const readPlatform: JsonReader<Platform> = (value, place) =>
-  relabelled(place, () => parsePlatform(readString(value, place)));
+const readPlatform: JsonReader<Platform> = (value, place) => {
+  const text = readString(value, place);
+  return relabelled(place, () => parsePlatform(text));
+};
 
 const readDigest: JsonReader<Digest> = inFacts(parseDigest);
 
@@ -217,7 +221,7 @@ function relabelled<T>(place: JsonPlace, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof ToolError) || error.code === place.code) throw error;
+    if (!(error instanceof ToolError)) throw error;
     throw invalidAt(place, `is not valid: ${error.message}`, {
       ...(error.want === undefined ? {} : { want: error.want }),
       ...(error.got === undefined ? {} : { got: error.got }),
