@@ -1,293 +1,150 @@
 /**
- * The flow, one readable function per stretch: images -> layer hashes; file -> measurements; manifest -> policies.
- * Joins the stages; every effect comes in through ports.
+ * The flow for the kata targets (aks, kata): manifest -> workloads -> images -> policy document -> policy text ->
+ * measurement -> manifest with the policy in it. Joins the stages; every effect comes in through ports.
  */
-import type { DiffId, Sha256Hex } from './core/digest.js';
+import type { Sha256Hex } from './core/digest.js';
 import { ToolError } from './core/error.js';
 import type { NoticeSink } from './core/notice.js';
-import { createGate } from './core/parallel.js';
-import { type ImageReference, parseReference } from './core/reference.js';
-import {
-  type FactsNeeds,
-  findImageFacts,
-  type ImageFacts,
-  type ImageFactsIndex,
-  requireFacts,
-} from './image/facts.js';
-import { resolveImage } from './image/resolve.js';
-import type {
-  Image,
-  ImageSource,
-  Layer,
-  LayerFacts,
-  LayerFormat,
-  Platform,
-} from './image/types.js';
-import { hashLayer } from './layer/hash-layer.js';
-import type { BlockHasher, CachedUserFiles, LayerCache, LayerCacheValues } from './layer/ports.js';
-import {
-  type EmbeddedPolicy,
-  findAnnotatedPolicies,
-  findTemplatePolicies,
-} from './manifest/embedded.js';
-import {
-  isPolicyText,
-  type MeasuredKind,
-  measureEncoded,
-  measurePolicyBytes,
-} from './measurement/measure.js';
-import type { InitdataAlgorithm } from './measurement/read-initdata.js';
+import type { FactsNeeds } from './image/facts.js';
+import type { AnnotationEdit } from './manifest/annotate.js';
+import { setAnnotations } from './manifest/annotate.js';
+import { type ManifestInput, readManifest } from './manifest/kubernetes/read-manifest.js';
+import { buildInitdata, encodeInitdata, printInitdata } from './measurement/initdata.js';
+import { measureInitdata, measurePolicyText } from './measurement/measure.js';
+import type { Initdata } from './measurement/read-initdata.js';
+import type { ImageIdentity, PolicyImage } from './pipeline/images.js';
+import { buildKataPolicyData, requiredFacts, requiredImages } from './policy/kata/document.js';
+import type { KataGuest } from './policy/kata/guests.js';
+import { printPolicyText } from './policy/kata/print.js';
+import type { KataSettings } from './policy/kata/settings.js';
+import type { PodWorkload } from './workload/pod.js';
 
-/** What is wanted of an image's layers. */
-export interface LayerNeeds {
-  readonly formats: readonly LayerFormat[];
-  readonly userFiles: boolean;
+/** What policies are made from, beside images. */
+export interface KataRequest {
+  readonly inputs: readonly ManifestInput[];
+  readonly guest: KataGuest;
+  readonly settings: KataSettings;
+  /** Text of the rules file. */
+  readonly rules: string;
+  /** Initdata to which the policy is added, for guests that carry it so. */
+  readonly initdata?: Initdata;
+  readonly ignoreUnsupported: readonly string[];
+  readonly runtimeClassPrefixes: readonly string[];
 }
 
-export interface LayerPorts {
-  readonly source: ImageSource;
-  readonly hasher: BlockHasher;
-  readonly cache: LayerCache;
-  readonly platform: Platform;
+export interface KataPorts {
+  /** The image of a reference, with the facts that are needed. */
+  readonly obtain: (reference: string, needs: FactsNeeds) => Promise<ObtainedImage>;
   readonly notices: NoticeSink;
-  readonly signal: AbortSignal;
-  /** Bytes of a layer's blob read so far. */
-  readonly onProgress: (what: string, bytes: number) => void;
-  /** Layers that are hashed at once. */
-  readonly parallel: number;
 }
 
-/** An image and what hashing its layers gave, base layer first. */
-export interface HashedImage {
-  readonly image: Image;
-  readonly layers: readonly LayerFacts[];
+export type ObtainedImage = PolicyImage & { readonly identity: ImageIdentity };
+
+export interface GeneratedPolicy {
+  readonly workload: PodWorkload;
+  /** The policy text: rules, then the policy document. */
+  readonly policy: string;
+  /** The TOML document that carries it, for guests with initdata. */
+  readonly initdata?: string;
+  /** Key and value of the annotation. */
+  readonly key: string;
+  readonly value: string;
+  readonly measurement: Sha256Hex;
+  /** Images in the order in which they were needed, the pause image first. */
+  readonly images: readonly ImageIdentity[];
 }
 
-/** Reads images: each reference is resolved once, each blob hashed once, several layers at a time. */
-export interface ImageReader {
-  read(reference: string, needs: LayerNeeds): Promise<HashedImage>;
-}
+/** Kubernetes takes 256 KiB for all annotations of an object together. */
+const ANNOTATION_BYTES_WARN = 240 * 1024;
 
-/** An image reader over the given ports. A reference is a text of the manifest, or of a local source. */
-export function createImageReader(ports: LayerPorts): ImageReader {
-  const images = new Map<string, Promise<Image>>();
-  const layers = new Map<string, Promise<LayerFacts>>();
-  const gate = createGate(ports.parallel);
-  const resolve = once(images, async (reference: string) => {
-    const digest = digestOf(reference);
-    const name = { text: reference, ...(digest === undefined ? {} : { digest }) };
-    return resolveImage(name, ports.source, ports);
-  });
-  return {
-    async read(reference, needs) {
-      const image = await resolve(reference);
-      const facts = image.layers.map((layer, i) => {
-        const key = JSON.stringify([layer.blob.digest, layer.diffId, needs]);
-        const what = `layer ${i + 1} of ${reference}`;
-        return once(layers, () => gate(() => readLayer(layer, needs, what, image, ports)))(key);
-      });
-      return { image, layers: await allOrFirstFailure(facts) };
-    },
-  };
-}
-
-/** Calls `make` once per key. */
-function once<T>(made: Map<string, Promise<T>>, make: (key: string) => Promise<T>) {
-  return (key: string): Promise<T> => {
-    const known = made.get(key);
-    if (known !== undefined) return known;
-    const value = make(key);
-    made.set(key, value);
-    return value;
-  };
-}
-
-/** As Promise.all, but waits until all have ended, so that nothing goes on behind an error. */
-async function allOrFirstFailure<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
-}
-
-/** The digest that a registry reference pins; local sources are not references and pin nothing. */
-function digestOf(reference: string): ImageReference['digest'] {
-  return /^(?:oci|oci-archive|docker-archive):/.test(reference)
-    ? undefined
-    : parseReference(reference).digest;
-}
-
-/** Facts of one layer from the cache, as far as it has them; else by hashing the blob, which is verified throughout. */
-async function readLayer(
-  layer: Layer,
-  needs: LayerNeeds,
-  what: string,
-  image: Image,
-  ports: LayerPorts,
-): Promise<LayerFacts> {
-  const cached = await readCachedLayer(layer, needs, ports.cache);
-  if (cached !== undefined) return cached;
-  const hashed = await hashLayer(await ports.source.openBlob(image.reference, layer.blob), {
-    ...needs,
-    hasher: ports.hasher,
+/** The policies of all workloads of the inputs, in document order. */
+export async function generateKata(
+  request: KataRequest,
+  ports: KataPorts,
+): Promise<readonly GeneratedPolicy[]> {
+  const { guest, settings } = request;
+  const { workloads, attachments } = readManifest(request.inputs, {
+    guest: guest.family,
+    ignoreUnsupported: request.ignoreUnsupported,
+    runtimeClassPrefixes: request.runtimeClassPrefixes,
     notices: ports.notices,
-    signal: ports.signal,
-    expect: { digest: layer.blob.digest, size: layer.blob.size, diffId: layer.diffId },
-    onProgress: (bytes) => ports.onProgress(what, bytes),
-    what,
   });
-  const { diffId, uncompressedSize, rootHashes, userFiles } = hashed;
-  for (const format of needs.formats) {
-    const rootHash = rootHashes[format];
-    if (rootHash !== undefined) {
-      await ports.cache.put(layer.blob.digest, format, { diffId, uncompressedSize, rootHash });
-    }
-  }
-  if (needs.userFiles) {
-    await ports.cache.put(layer.blob.digest, 'userfiles', { diffId, uncompressedSize, userFiles });
-  }
-  return { rootHashes, uncompressedSize, userFiles };
-}
-
-/** Undefined unless the cache has all that is needed, and for the diff ID that the config names. */
-async function readCachedLayer(
-  layer: Layer,
-  needs: LayerNeeds,
-  cache: LayerCache,
-): Promise<LayerFacts | undefined> {
-  const get = async <W extends keyof LayerCacheValues>(what: W) => {
-    const value = await cache.get(layer.blob.digest, what);
-    return value?.diffId === layer.diffId ? value : undefined;
+  const references = new Set(workloads.flatMap((workload) => requiredImages(workload, settings)));
+  const images = await obtainAll([...references], request, ports);
+  const imageOf = (reference: string): ObtainedImage => {
+    const image = images.get(reference);
+    if (image === undefined) throw new ToolError('INTERNAL', `image ${reference} was not obtained`);
+    return image;
   };
-  const rootHashes: LayerFacts['rootHashes'] = {};
-  let uncompressedSize: number | undefined;
-  for (const format of needs.formats) {
-    const value = await get(format);
-    if (value === undefined) return undefined;
-    rootHashes[format] = value.rootHash;
-    uncompressedSize = value.uncompressedSize;
-  }
-  let users: CachedUserFiles | undefined;
-  if (needs.userFiles) {
-    users = await get('userfiles');
-    if (users === undefined) return undefined;
-    uncompressedSize = users.uncompressedSize;
-  }
-  if (uncompressedSize === undefined) return undefined;
-  return { rootHashes, uncompressedSize, userFiles: users?.userFiles ?? [] };
-}
-
-/** An image as the policy stages need it, from the image itself or from facts. */
-export interface PolicyImage {
-  readonly image: Pick<Image, 'config'> & {
-    readonly layers: readonly { readonly diffId: DiffId }[];
-  };
-  readonly layers: readonly Pick<LayerFacts, 'rootHashes' | 'userFiles'>[];
-}
-
-/** What `--json` says of an image that went into a policy. */
-export interface ImageIdentity {
-  readonly reference: string;
-  readonly manifestDigest?: string;
-  readonly configDigest?: string;
-  readonly from: 'facts' | 'image';
-}
-
-/** The image of a reference, from facts where they know it, else through the reader. */
-export async function obtainPolicyImage(
-  reference: string,
-  needs: FactsNeeds,
-  facts: ImageFactsIndex,
-  ports: { readonly reader: ImageReader; readonly platform: Platform },
-): Promise<PolicyImage & { readonly identity: ImageIdentity }> {
-  const known = findImageFacts(facts, parseReference(reference), ports.platform);
-  if (known === undefined) {
-    const { image, layers } = await ports.reader.read(reference, needs);
-    const { manifestDigest, configDigest } = image;
-    return { image, layers, identity: { reference, manifestDigest, configDigest, from: 'image' } };
-  }
-  requireFacts(known, needs);
-  return { ...policyImageOf(known), identity: identityOf(reference, known) };
-}
-
-function policyImageOf(facts: ImageFacts): PolicyImage {
-  return {
-    image: {
-      config: facts.config,
-      layers: facts.layers.flatMap(({ diffId }) => (diffId === undefined ? [] : [{ diffId }])),
-    },
-    layers: facts.layers.map(({ rootHashes, userFiles = [] }) => ({ rootHashes, userFiles })),
-  };
-}
-
-function identityOf(reference: string, facts: ImageFacts): ImageIdentity {
-  return {
-    reference,
-    ...(facts.manifestDigest === undefined ? {} : { manifestDigest: facts.manifestDigest }),
-    ...(facts.configDigest === undefined ? {} : { configDigest: facts.configDigest }),
-    from: 'facts',
-  };
-}
-
-/** One measurement found in a file. */
-export interface FileMeasurement {
-  /** HOST_DATA: 64 lower-case hex digits. */
-  readonly hostData: Sha256Hex;
-  readonly kind: MeasuredKind;
-  readonly algorithm: InitdataAlgorithm;
-  /** Absent for a bare policy: it does not say what it is for. */
-  readonly target?: EmbeddedPolicy['target'];
-  /** The workload that carries it; empty for a bare policy or initdata. */
-  readonly workload: string;
-  readonly where: string;
-}
-
-/**
- * Measurements of all that a file holds: policies embedded in a manifest or template, or the file itself as policy or
- * initdata in any encoding. Throws POLICY_UNREADABLE if there is none.
- */
-export function measureFile(
-  bytes: Uint8Array,
-  file: string,
-  notices: NoticeSink,
-): FileMeasurement[] {
-  const embedded = findEmbedded(bytes, file);
-  if (embedded === undefined) {
-    const { hostData, kind, algorithm } = measurePolicyBytes(bytes, file, notices);
-    return [{ hostData, kind, algorithm, workload: '', where: file }];
-  }
-  if (embedded.length === 0) {
-    throw new ToolError('POLICY_UNREADABLE', `${file} holds no policy`, {
-      where: file,
-      hints: [`podseal policy ${file} writes one`],
+  return workloads.map((workload) => {
+    const data = buildKataPolicyData({
+      workload,
+      attachments,
+      images: imageOf,
+      settings,
+      guest,
+      notices: ports.notices,
     });
-  }
-  return embedded.map((policy) => {
-    const { hostData, kind, algorithm } = measureEncoded(policy.value, policy.at, notices);
-    return {
-      hostData,
-      kind,
-      algorithm,
-      target: policy.target,
-      workload: policy.workload,
-      where: policy.at,
-    };
+    const policy = printPolicyText(request.rules, data);
+    const used = requiredImages(workload, settings).map((reference) => imageOf(reference).identity);
+    const placed = placePolicy(policy, request);
+    warnOfSize(placed.value, workload, ports.notices);
+    return { workload, policy, ...placed, images: used };
   });
 }
 
-/** Policies in a manifest or template; undefined if the file is neither. */
-function findEmbedded(bytes: Uint8Array, file: string): EmbeddedPolicy[] | undefined {
-  const text = decodeUtf8(bytes);
-  if (text === undefined || isPolicyText(bytes)) return undefined;
-  if (/^\uFEFF?\s*\{/.test(text) && /"resources"\s*:/.test(text))
-    return findTemplatePolicies(text, file);
-  return /^\uFEFF?\s*\{|^(?:- )?\s*["']?(?:apiVersion|kind)["']?\s*:/m.test(text)
-    ? findAnnotatedPolicies(text, file)
-    : undefined;
+/** All images at once; layers are hashed as the reader's bound allows. */
+async function obtainAll(
+  references: readonly string[],
+  { settings, guest }: KataRequest,
+  ports: KataPorts,
+): Promise<ReadonlyMap<string, ObtainedImage>> {
+  const { rootHashes, userFiles } = requiredFacts(settings, guest);
+  const needs: FactsNeeds = {
+    formats: rootHashes ? ['tarfs'] : [],
+    diffIds: rootHashes,
+    userFiles,
+  };
+  const work = references.map((reference) => ports.obtain(reference, needs));
+  await Promise.allSettled(work);
+  const images = await Promise.all(work);
+  return new Map(references.map((reference, i) => [reference, images[i]!]));
 }
 
-function decodeUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
+/** Annotation and measurement of a policy text. */
+function placePolicy(
+  policy: string,
+  { guest, initdata }: KataRequest,
+): Pick<GeneratedPolicy, 'key' | 'value' | 'measurement' | 'initdata'> {
+  const key = guest.annotationKey;
+  if (guest.annotationValue === 'policy') {
+    const bytes = Buffer.from(policy);
+    const measurement = measurePolicyText(bytes).hostData;
+    return { key, value: bytes.toString('base64'), measurement };
   }
+  const toml = printInitdata(buildInitdata(policy, initdata));
+  const measurement = measureInitdata(Buffer.from(toml), 'the new initdata').hostData;
+  return { key, value: encodeInitdata(toml), measurement, initdata: toml };
+}
+
+function warnOfSize(value: string, workload: PodWorkload, notices: NoticeSink): void {
+  if (value.length <= ANNOTATION_BYTES_WARN) return;
+  notices({
+    code: 'annotation-size',
+    message: `the policy annotation has ${value.length} bytes; Kubernetes refuses objects with more than 262144 bytes of annotations`,
+    where: workload.at,
+  });
+}
+
+/** The text of one manifest with its policies written into it; everything else is as it was. */
+export function writePolicies(input: ManifestInput, policies: readonly GeneratedPolicy[]): string {
+  const edits: AnnotationEdit[] = policies
+    .filter(({ workload }) => workload.placement.file === input.file)
+    .map(({ workload, key, value }) => ({
+      document: workload.placement.document,
+      path: workload.placement.path,
+      key,
+      value,
+    }));
+  return edits.length === 0 ? input.text : setAnnotations(input.text, edits, input.file);
 }

@@ -6,7 +6,7 @@ import { DEFAULT_PLATFORM, parsePlatform, printPlatform } from '../image/platfor
 import type { ImageSource, Platform } from '../image/types.js';
 import type { RegistrySource } from '../io/registry/source.js';
 import type { Terminal } from '../io/terminal.js';
-import type { ImageReader } from '../pipeline.js';
+import type { ImageReader } from '../pipeline/images.js';
 import { collect } from './context.js';
 
 /** Values of the image options, as commander gives them. */
@@ -70,7 +70,7 @@ export async function openImages(
     { openHashPool },
     { availableParallelism },
   ] = await Promise.all([
-    import('../pipeline.js'),
+    import('../pipeline/images.js'),
     import('../io/cache.js'),
     import('../io/hash-pool.js'),
     import('../io/machine.js'),

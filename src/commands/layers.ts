@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { ToolError } from '../core/error.js';
 import type { LayerFormat } from '../image/types.js';
-import type { HashedImage } from '../pipeline.js';
+import type { HashedImage } from '../pipeline/images.js';
 import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
 import { addImageOptions, type ImageOptions, openImages } from './image-options.js';
 import { parseFor } from './options.js';
@@ -17,7 +17,7 @@ export function addLayersCommand(program: Command, context: CommandContext): voi
   const command = program
     .command('layers')
     .description(
-      'Print a line per layer, base layer first: dm-verity root hash, diff ID, digest, size in bytes.\nAn image is a registry reference, oci:DIR[:TAG], oci-archive:FILE[:REF] or docker-archive:FILE[:REF].\nEvery byte is checked against digest, size and diff ID.',
+      'Print a line per layer, base layer first: dm-verity root hash, diff ID, digest, size in bytes.\nAn image is a registry reference, oci:DIR[:TAG], oci-archive:FILE[:REF] or docker-archive:FILE[:REF];\nREFERENCE=oci:... gives a local image the name that facts record. Every byte is checked against digest, size and diff ID.',
     )
     .argument('<image...>', 'images')
     .optionsGroup('Layers:')
@@ -32,17 +32,20 @@ export function addLayersCommand(program: Command, context: CommandContext): voi
       `
 Examples:
   podseal layers mcr.microsoft.com/azurelinux/base/core:3.0 --for aci
-  podseal layers oci:./layout:v1 docker-archive:image.tar --facts facts.json`,
+  podseal layers example.com/app:1=oci:./layout:v1 --facts facts.json`,
     )
     .action((images: string[], options: LayersOptions) => run(images, options, context));
 }
 
 async function run(
-  references: readonly string[],
+  names: readonly string[],
   options: LayersOptions,
   context: CommandContext,
 ): Promise<void> {
   const formats = formatsOf(options);
+  const wanted = names.map(parseName);
+  if (options.facts !== undefined) wanted.forEach(requireReference);
+  const references = wanted.map((one) => one.location);
   const output = readOutputOptions(options as Record<string, unknown>);
   const terminal = context.terminal(output);
   const access = await openImages(options, references, terminal, context.signal);
@@ -55,7 +58,7 @@ async function run(
       const { image } = hashed.at(-1)!;
       terminal.detail(`${reference} is ${image.manifestDigest}, ${image.layers.length} layer(s)`);
     }
-    if (options.facts !== undefined) await writeFacts(options.facts, hashed);
+    if (options.facts !== undefined) await writeFacts(options.facts, hashed, wanted);
     await terminal.product(
       output.json ? asJson(hashed, terminal.notices) : asText(hashed, formats),
     );
@@ -73,13 +76,42 @@ function formatsOf(options: LayersOptions): readonly LayerFormat[] {
   });
 }
 
-async function writeFacts(file: string, hashed: readonly HashedImage[]): Promise<void> {
+interface WantedImage {
+  /** As an image source takes it. */
+  readonly location: string;
+  /** The image reference that facts are recorded under; absent for an unnamed local image. */
+  readonly reference?: string;
+}
+
+const LOCAL = /^(?:([^=]+)=)?((?:oci|oci-archive|docker-archive):.*)$/s;
+
+/** `REFERENCE`, `LOCATION` or `REFERENCE=LOCATION`. */
+function parseName(text: string): WantedImage {
+  const match = LOCAL.exec(text);
+  if (match === null) return { location: text, reference: text };
+  const [, reference, location = text] = match;
+  return { location, ...(reference === undefined ? {} : { reference }) };
+}
+
+function requireReference({ location, reference }: WantedImage): void {
+  if (reference !== undefined) return;
+  throw new ToolError('USAGE_CONFLICT', 'facts need the reference of a local image', {
+    want: `REFERENCE=${location}, with the reference that stands in the manifest`,
+    got: location,
+  });
+}
+
+async function writeFacts(
+  file: string,
+  hashed: readonly HashedImage[],
+  wanted: readonly WantedImage[],
+): Promise<void> {
   const [{ buildImageFacts, printImageFacts }, { writeFileAtomic }] = await Promise.all([
     import('../image/facts.js'),
     import('../io/files.js'),
   ]);
-  const facts = hashed.map(({ image, layers }) =>
-    buildImageFacts([image.reference], image, layers),
+  const facts = hashed.map(({ image, layers }, i) =>
+    buildImageFacts([wanted[i]?.reference ?? image.reference], image, layers),
   );
   await writeFileAtomic(file, printImageFacts(facts));
 }

@@ -34,7 +34,7 @@ async function run(file: string, options: MeasureOptions, context: CommandContex
   const output = readOutputOptions(options as Record<string, unknown>);
   const terminal = context.terminal(output);
   const [{ measureFile }, { readBinaryFile }] = await Promise.all([
-    import('../pipeline.js'),
+    import('../pipeline/measure-file.js'),
     import('../io/files.js'),
   ]);
   const found = measureFile(await readBinaryFile(file), file, terminal.notice);

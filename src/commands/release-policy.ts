@@ -101,13 +101,13 @@ async function run(options: CreateOptions, context: CommandContext): Promise<voi
 /** Measurements of the files named by --from, and the target that they are for. */
 async function measurementsOf(
   options: CreateOptions,
-  notices: Parameters<typeof import('../pipeline.js').measureFile>[2],
+  notices: Parameters<typeof import('../pipeline/measure-file.js').measureFile>[2],
 ) {
   const measurements: string[] = [];
   let target: string | undefined;
   for (const file of options.from ?? []) {
     const [{ measureFile }, { readBinaryFile }] = await Promise.all([
-      import('../pipeline.js'),
+      import('../pipeline/measure-file.js'),
       import('../io/files.js'),
     ]);
     const results = measureFile(await readBinaryFile(file), file, notices);

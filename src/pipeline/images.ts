@@ -1,0 +1,212 @@
+/** References -> images with what hashing their layers gives, from image facts, the cache, or the blobs themselves. */
+import type { DiffId } from '../core/digest.js';
+import type { NoticeSink } from '../core/notice.js';
+import { createGate } from '../core/parallel.js';
+import { type ImageReference, parseReference } from '../core/reference.js';
+import {
+  type FactsNeeds,
+  findImageFacts,
+  type ImageFacts,
+  type ImageFactsIndex,
+  requireFacts,
+} from '../image/facts.js';
+import { resolveImage } from '../image/resolve.js';
+import type {
+  Image,
+  ImageSource,
+  Layer,
+  LayerFacts,
+  LayerFormat,
+  Platform,
+} from '../image/types.js';
+import { hashLayer } from '../layer/hash-layer.js';
+import type { BlockHasher, CachedUserFiles, LayerCache, LayerCacheValues } from '../layer/ports.js';
+
+/** What is wanted of an image's layers. */
+export interface LayerNeeds {
+  readonly formats: readonly LayerFormat[];
+  readonly userFiles: boolean;
+}
+
+export interface LayerPorts {
+  readonly source: ImageSource;
+  readonly hasher: BlockHasher;
+  readonly cache: LayerCache;
+  readonly platform: Platform;
+  readonly notices: NoticeSink;
+  readonly signal: AbortSignal;
+  /** Bytes of a layer's blob read so far. */
+  readonly onProgress: (what: string, bytes: number) => void;
+  /** Layers that are hashed at once. */
+  readonly parallel: number;
+}
+
+/** An image and what hashing its layers gave, base layer first. */
+export interface HashedImage {
+  readonly image: Image;
+  readonly layers: readonly LayerFacts[];
+}
+
+/** Reads images: each reference is resolved once, each blob hashed once, several layers at a time. */
+export interface ImageReader {
+  read(reference: string, needs: LayerNeeds): Promise<HashedImage>;
+}
+
+/** An image reader over the given ports. A reference is a text of the manifest, or of a local source. */
+export function createImageReader(ports: LayerPorts): ImageReader {
+  const images = new Map<string, Promise<Image>>();
+  const layers = new Map<string, Promise<LayerFacts>>();
+  const gate = createGate(ports.parallel);
+  const resolve = once(images, async (reference: string) => {
+    const digest = digestOf(reference);
+    const name = { text: reference, ...(digest === undefined ? {} : { digest }) };
+    return resolveImage(name, ports.source, ports);
+  });
+  return {
+    async read(reference, needs) {
+      const image = await resolve(reference);
+      const facts = image.layers.map((layer, i) => {
+        const key = JSON.stringify([layer.blob.digest, layer.diffId, needs]);
+        const what = `layer ${i + 1} of ${reference}`;
+        return once(layers, () => gate(() => readLayer(layer, needs, what, image, ports)))(key);
+      });
+      return { image, layers: await allOrFirstFailure(facts) };
+    },
+  };
+}
+
+/** Calls `make` once per key. */
+function once<T>(made: Map<string, Promise<T>>, make: (key: string) => Promise<T>) {
+  return (key: string): Promise<T> => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
+    made.set(key, value);
+    return value;
+  };
+}
+
+/** As Promise.all, but waits until all have ended, so that nothing goes on behind an error. */
+async function allOrFirstFailure<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+/** The digest that a registry reference pins; local sources are not references and pin nothing. */
+function digestOf(reference: string): ImageReference['digest'] {
+  return /^(?:oci|oci-archive|docker-archive):/.test(reference)
+    ? undefined
+    : parseReference(reference).digest;
+}
+
+/** Facts of one layer from the cache, as far as it has them; else by hashing the blob, which is verified throughout. */
+async function readLayer(
+  layer: Layer,
+  needs: LayerNeeds,
+  what: string,
+  image: Image,
+  ports: LayerPorts,
+): Promise<LayerFacts> {
+  const cached = await readCachedLayer(layer, needs, ports.cache);
+  if (cached !== undefined) return cached;
+  const hashed = await hashLayer(await ports.source.openBlob(image.reference, layer.blob), {
+    ...needs,
+    hasher: ports.hasher,
+    notices: ports.notices,
+    signal: ports.signal,
+    expect: { digest: layer.blob.digest, size: layer.blob.size, diffId: layer.diffId },
+    onProgress: (bytes) => ports.onProgress(what, bytes),
+    what,
+  });
+  const { diffId, uncompressedSize, rootHashes, userFiles } = hashed;
+  for (const format of needs.formats) {
+    const rootHash = rootHashes[format];
+    if (rootHash !== undefined) {
+      await ports.cache.put(layer.blob.digest, format, { diffId, uncompressedSize, rootHash });
+    }
+  }
+  if (needs.userFiles) {
+    await ports.cache.put(layer.blob.digest, 'userfiles', { diffId, uncompressedSize, userFiles });
+  }
+  return { rootHashes, uncompressedSize, userFiles };
+}
+
+/** Undefined unless the cache has all that is needed, and for the diff ID that the config names. */
+async function readCachedLayer(
+  layer: Layer,
+  needs: LayerNeeds,
+  cache: LayerCache,
+): Promise<LayerFacts | undefined> {
+  const get = async <W extends keyof LayerCacheValues>(what: W) => {
+    const value = await cache.get(layer.blob.digest, what);
+    return value?.diffId === layer.diffId ? value : undefined;
+  };
+  const rootHashes: LayerFacts['rootHashes'] = {};
+  let uncompressedSize: number | undefined;
+  for (const format of needs.formats) {
+    const value = await get(format);
+    if (value === undefined) return undefined;
+    rootHashes[format] = value.rootHash;
+    uncompressedSize = value.uncompressedSize;
+  }
+  let users: CachedUserFiles | undefined;
+  if (needs.userFiles) {
+    users = await get('userfiles');
+    if (users === undefined) return undefined;
+    uncompressedSize = users.uncompressedSize;
+  }
+  if (uncompressedSize === undefined) return undefined;
+  return { rootHashes, uncompressedSize, userFiles: users?.userFiles ?? [] };
+}
+
+/** An image as the policy stages need it, from the image itself or from facts. */
+export interface PolicyImage {
+  readonly image: Pick<Image, 'config'> & {
+    readonly layers: readonly { readonly diffId: DiffId }[];
+  };
+  readonly layers: readonly Pick<LayerFacts, 'rootHashes' | 'userFiles'>[];
+}
+
+/** What `--json` says of an image that went into a policy. */
+export interface ImageIdentity {
+  readonly reference: string;
+  readonly manifestDigest?: string;
+  readonly configDigest?: string;
+  readonly from: 'facts' | 'image';
+}
+
+/** The image of a reference, from facts where they know it, else through the reader. */
+export async function obtainPolicyImage(
+  reference: string,
+  needs: FactsNeeds,
+  facts: ImageFactsIndex,
+  ports: { readonly reader: ImageReader; readonly platform: Platform },
+): Promise<PolicyImage & { readonly identity: ImageIdentity }> {
+  const known = findImageFacts(facts, parseReference(reference), ports.platform);
+  if (known === undefined) {
+    const { image, layers } = await ports.reader.read(reference, needs);
+    const { manifestDigest, configDigest } = image;
+    return { image, layers, identity: { reference, manifestDigest, configDigest, from: 'image' } };
+  }
+  requireFacts(known, needs);
+  return { ...policyImageOf(known), identity: identityOf(reference, known) };
+}
+
+function policyImageOf(facts: ImageFacts): PolicyImage {
+  return {
+    image: {
+      config: facts.config,
+      layers: facts.layers.flatMap(({ diffId }) => (diffId === undefined ? [] : [{ diffId }])),
+    },
+    layers: facts.layers.map(({ rootHashes, userFiles = [] }) => ({ rootHashes, userFiles })),
+  };
+}
+
+function identityOf(reference: string, facts: ImageFacts): ImageIdentity {
+  return {
+    reference,
+    ...(facts.manifestDigest === undefined ? {} : { manifestDigest: facts.manifestDigest }),
+    ...(facts.configDigest === undefined ? {} : { configDigest: facts.configDigest }),
+    from: 'facts',
+  };
+}
