@@ -161,7 +161,7 @@ async function readCachedLayer(
 
 /** An image as the policy stages need it, from the image itself or from facts. */
 export interface PolicyImage {
-  readonly image: Pick<Image, 'config'> & {
+  readonly image: Pick<Image, 'reference' | 'config'> & {
     readonly layers: readonly { readonly diffId: DiffId }[];
   };
   readonly layers: readonly Pick<LayerFacts, 'rootHashes' | 'userFiles'>[];
@@ -189,12 +189,13 @@ export async function obtainPolicyImage(
     return { image, layers, identity: { reference, manifestDigest, configDigest, from: 'image' } };
   }
   requireFacts(known, needs);
-  return { ...policyImageOf(known), identity: identityOf(reference, known) };
+  return { ...policyImageOf(reference, known), identity: identityOf(reference, known) };
 }
 
-function policyImageOf(facts: ImageFacts): PolicyImage {
+function policyImageOf(reference: string, facts: ImageFacts): PolicyImage {
   return {
     image: {
+      reference,
       config: facts.config,
       layers: facts.layers.flatMap(({ diffId }) => (diffId === undefined ? [] : [{ diffId }])),
     },

@@ -1,14 +1,20 @@
 /** What every part of a container's policy is made from. */
+
+import type { DiffId } from '../../core/digest.js';
 import type { NoticeSink } from '../../core/notice.js';
-import type { Image, LayerFacts } from '../../image/types.js';
+import type { ImageConfig, LayerFacts } from '../../image/types.js';
 import type { Attachments, Container, PodWorkload } from '../../workload/pod.js';
 import type { KataGuest } from './guests.js';
 import type { ContainerSettings, KataSettings } from './settings.js';
 
 /** An image with what hashing its layers gave: one entry per layer, base layer first. */
 export interface ResolvedImage {
-  readonly image: Image;
-  readonly layers: readonly LayerFacts[];
+  readonly image: {
+    readonly reference: string;
+    readonly config: ImageConfig;
+    readonly layers: readonly { readonly diffId: DiffId }[];
+  };
+  readonly layers: readonly Pick<LayerFacts, 'rootHashes' | 'userFiles'>[];
 }
 
 export interface ContainerContext {
