@@ -21,6 +21,12 @@ const EXIT_STATUSES = `
 Exit status: 0 ok, 1 bug, 2 usage, 3 bad input, 4 unreachable, 5 integrity,
              10 denied, 11 differs, 130 interrupted`;
 
+/** Commander's codes for a name that does not exist. */
+const UNKNOWN_NAME: ReadonlySet<string> = new Set([
+  'commander.unknownOption',
+  'commander.unknownCommand',
+]);
+
 async function main(argv: readonly string[]): Promise<number> {
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
@@ -73,7 +79,8 @@ function report(error: unknown, argv: readonly string[], interrupted: boolean): 
     if (error.code === 'commander.help') return EXIT.usage;
     const text = error.message.replace(/^error: /, '').replace(/\n\(?(.*?)\)?$/, '\n$1');
     const [message = '', hint] = text.split('\n');
-    print(new ToolError('USAGE_UNKNOWN_FLAG', message, { hints: hint ? [hint] : [] }), options);
+    const code = UNKNOWN_NAME.has(error.code) ? 'USAGE_UNKNOWN_FLAG' : 'USAGE_CONFLICT';
+    print(new ToolError(code, message, { hints: hint ? [hint] : [] }), options);
     return EXIT.usage;
   }
   if (interrupted) {

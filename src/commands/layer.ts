@@ -13,6 +13,7 @@ interface LayerOptions {
 export function addLayerCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('layer')
+    .summary('print the root hash of one layer tar')
     .description(
       'Print the dm-verity root hash of one layer: a tar, plain or compressed with gzip or zstd.\nThe hash alone is printed. Nothing is written to disk.',
     )

@@ -16,6 +16,7 @@ interface LayersOptions extends ImageOptions {
 export function addLayersCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('layers')
+    .summary('print the root hashes of the layers of images; record image facts')
     .description(
       'Print a line per layer, base layer first: dm-verity root hash, diff ID, digest, size in bytes.\nAn image is a registry reference, oci:DIR[:TAG], oci-archive:FILE[:REF] or docker-archive:FILE[:REF];\nREFERENCE=oci:... gives a local image the name that facts record. Every byte is checked against digest, size and diff ID.',
     )

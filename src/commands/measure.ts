@@ -12,6 +12,7 @@ interface MeasureOptions {
 export function addMeasureCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('measure')
+    .summary('print the measurement (HOST_DATA) of a policy, manifest or template')
     .description(
       'Print the measurement (HOST_DATA) of what a file holds: a policy text or its base64, initdata,\na pod manifest with embedded policies, or an ARM template. One line per policy; a file with\nseveral policies prints the workload behind each measurement.',
     )

@@ -28,6 +28,7 @@ interface PolicyOptions extends ImageOptions {
 export function addPolicyCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('policy')
+    .summary('write the policy of each workload into its manifest')
     .description(
       'Generate the policy of each workload and write it into the manifest, where comments, order and\nquoting stay as they are. Prints the measurement (HOST_DATA) of each workload.',
     )

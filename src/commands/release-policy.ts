@@ -26,11 +26,13 @@ interface CreateOptions {
 export function addReleasePolicyCommand(program: Command, context: CommandContext): void {
   const parent = program
     .command('release-policy')
+    .summary('write key release policies (Azure Key Vault, Managed HSM)')
     .description(
       'Write the Azure Key Vault / Managed HSM policy that releases a key to measured guests.',
     );
   const create = parent
     .command('create')
+    .summary('print the policy that trusts given measurements')
     .description(
       'Print the key release policy that trusts exactly the given measurements. Several\nauthorities and measurements may be given (old and new ones, for a rolling upgrade).',
     )

@@ -4,6 +4,8 @@ export interface Notice {
   readonly code: string;
   /** One sentence, lower case, no full stop. */
   readonly message: string;
+  /** `info`: of interest, but no reason to act; shown with --verbose and in --json. Absent: a warning. */
+  readonly level?: 'info';
   /** Where: image, layer, member, or file:line:column. */
   readonly where?: string;
 }

@@ -74,8 +74,9 @@ export function openTerminal(options: TerminalOptions): Terminal {
       const text = `${notice.message}${notice.where === undefined ? '' : ` (${notice.where})`}`;
       if (seen.has(text)) return;
       seen.set(text, notice);
-      if (options.quiet) return;
-      line(`${paint('yellow', 'warning:')} ${printable(text)} [${notice.code}]`);
+      if (options.quiet || (notice.level === 'info' && !options.verbose)) return;
+      const label = notice.level === 'info' ? 'note:' : paint('yellow', 'warning:');
+      line(`${label} ${printable(text)} [${notice.code}]`);
     },
     get notices() {
       return [...seen.values()];
