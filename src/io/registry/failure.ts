@@ -52,7 +52,7 @@ const RULES: readonly Rule[] = [
       }),
   },
   {
-    codes: /^(HPE_|UND_ERR_HEADERS_OVERFLOW)/,
+    codes: /^(HPE_|HTTPParserError|UND_ERR_HEADERS_OVERFLOW)/,
     build: (place, code) =>
       new ToolError('REGISTRY_PROTOCOL', `${place.url.host} answers with invalid HTTP`, {
         ...at(place),

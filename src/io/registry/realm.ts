@@ -7,6 +7,16 @@ import { isIP } from 'node:net';
 import { get as registrableDomain } from 'psl';
 import { ToolError } from '../../core/error.js';
 
+/** Domains whose hosts belong to different customers although the public suffix list does not say so. */
+const SHARED_DOMAINS = [
+  'azurecr.io',
+  'azurecr.cn',
+  'azurecr.us',
+  'amazonaws.com',
+  'amazonaws.com.cn',
+  'jfrog.io',
+];
+
 export interface RealmRules {
   /** Address of the registry, e.g. `https://registry-1.docker.io`. */
   readonly registry: URL;
@@ -52,7 +62,8 @@ function mayHaveCredentials(realm: URL, rules: RealmRules): boolean {
   if (isAddress(host) || isAddress(registry)) return false;
   if (host.endsWith(`.${registry}`)) return true;
   const domain = registrableDomain(registry);
-  return domain !== null && domain === registrableDomain(host);
+  if (domain === null || SHARED_DOMAINS.includes(domain)) return false;
+  return domain === registrableDomain(host);
 }
 
 /** An address has no domain, although a list of suffixes would name one for it. */

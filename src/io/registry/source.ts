@@ -90,9 +90,9 @@ export function openRegistrySource(options: RegistryOptions): RegistrySource {
       });
     },
     async close() {
-      if (opening === undefined) return;
-      const { transport } = await opening;
-      await transport.close();
+      // What could not be opened has told so to whoever asked for it.
+      const open = await opening?.catch(() => undefined);
+      await open?.transport.close();
     },
   };
 }
