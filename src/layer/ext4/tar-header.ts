@@ -65,28 +65,30 @@ export function isHeaderOnly(type: number): boolean {
   return type >= TYPE.hardLink && type <= TYPE.fifo;
 }
 
-/** Where the fields lie: [offset, length]. */
-const FIELD = {
-  name: [0, 100],
-  mode: [100, 8],
-  uid: [108, 8],
-  gid: [116, 8],
-  size: [124, 12],
-  mtime: [136, 12],
-  checksum: [148, 8],
-  linkname: [157, 100],
-  devmajor: [329, 8],
-  devminor: [337, 8],
-  prefix: [345, 155],
-  gnuAtime: [345, 12],
-  gnuCtime: [357, 12],
-  starPrefix: [345, 131],
-  starAtime: [476, 12],
-  starCtime: [488, 12],
-} as const;
+interface Field {
+  readonly name: string;
+  readonly start: number;
+  readonly length: number;
+}
 
-type Field = keyof typeof FIELD;
+const field = (name: string, start: number, length: number): Field => ({ name, start, length });
 
+const NAME = field('name', 0, 100);
+const MODE = field('mode', 100, 8);
+const UID = field('uid', 108, 8);
+const GID = field('gid', 116, 8);
+const SIZE = field('size', 124, 12);
+const MTIME = field('mtime', 136, 12);
+const CHECKSUM = field('checksum', 148, 8);
+const LINKNAME = field('linkname', 157, 100);
+const DEVMAJOR = field('devmajor', 329, 8);
+const DEVMINOR = field('devminor', 337, 8);
+const PREFIX = field('prefix', 345, 155);
+const GNU_ATIME = field('atime', 345, 12);
+const GNU_CTIME = field('ctime', 357, 12);
+const STAR_PREFIX = field('prefix', 345, 131);
+const STAR_ATIME = field('atime', 476, 12);
+const STAR_CTIME = field('ctime', 488, 12);
 const TYPE_OFFSET = 156;
 /** Every other byte of a word: two sums of 256 bytes each fit their 16 bits. */
 const BYTE_LANES = 0x00ff00ff;
@@ -113,17 +115,17 @@ export function readTarHeader(block: Buffer, sum: number, entry: TarEntry, refus
   checkChecksum(block, sum, refuse);
   const format = findFormat(block);
   entry.type = block[TYPE_OFFSET]!;
-  entry.name = readString(block, 'name');
-  entry.linkname = readString(block, 'linkname');
-  entry.size = Number(readNumber(block, 'size', refuse));
-  entry.mode = low32(readNumber(block, 'mode', refuse));
-  entry.uid = low32(readNumber(block, 'uid', refuse));
-  entry.gid = low32(readNumber(block, 'gid', refuse));
-  entry.mtimeSeconds = Number(readNumber(block, 'mtime', refuse));
+  entry.name = readString(block, NAME);
+  entry.linkname = readString(block, LINKNAME);
+  entry.size = Number(readNumber(block, SIZE, refuse));
+  entry.mode = low32(readNumber(block, MODE, refuse));
+  entry.uid = low32(readNumber(block, UID, refuse));
+  entry.gid = low32(readNumber(block, GID, refuse));
+  entry.mtimeSeconds = Number(readNumber(block, MTIME, refuse));
   entry.mtimeNanoseconds = 0;
   clearAccessTimes(entry);
-  entry.devmajor = format === 'v7' ? 0 : low32(readNumber(block, 'devmajor', refuse));
-  entry.devminor = format === 'v7' ? 0 : low32(readNumber(block, 'devminor', refuse));
+  entry.devmajor = format === 'v7' ? 0 : low32(readNumber(block, DEVMAJOR, refuse));
+  entry.devminor = format === 'v7' ? 0 : low32(readNumber(block, DEVMINOR, refuse));
   entry.records = NO_RECORDS;
   const prefix = readFormatFields(block, format, entry, refuse);
   if (prefix !== '') entry.name = `${prefix}/${entry.name}`;
@@ -165,7 +167,7 @@ export function clearForGlobal(entry: TarEntry): void {
 
 /** The stored checksum may count bytes as unsigned or as signed; its own field counts as spaces. */
 function checkChecksum(block: Buffer, sum: number, refuse: Refuse): void {
-  const [start, length] = FIELD.checksum;
+  const { start, length } = CHECKSUM;
   const stored = parseOctal(block, start, length);
   let unsigned = sum + length * 0x20;
   for (let i = start; i < start + length; i++) unsigned -= block[i]!;
@@ -184,21 +186,21 @@ function readFormatFields(
   entry: TarEntry,
   refuse: Refuse,
 ): string {
-  if (format === 'ustar') return readString(block, 'prefix');
+  if (format === 'ustar') return readString(block, PREFIX);
   if (format === 'star') {
-    entry.atimeSeconds = Number(readNumber(block, 'starAtime', refuse));
-    entry.ctimeSeconds = Number(readNumber(block, 'starCtime', refuse));
-    return readString(block, 'starPrefix');
+    entry.atimeSeconds = Number(readNumber(block, STAR_ATIME, refuse));
+    entry.ctimeSeconds = Number(readNumber(block, STAR_CTIME, refuse));
+    return readString(block, STAR_PREFIX);
   }
   return format === 'gnu' ? readGnuTimes(block, entry) : '';
 }
 
 /** GNU has times where USTAR has the prefix; old Go writers put a prefix there all the same. */
 function readGnuTimes(block: Buffer, entry: TarEntry): string {
-  const atime = readGnuTime(block, 'gnuAtime');
-  const ctime = readGnuTime(block, 'gnuCtime');
+  const atime = readGnuTime(block, GNU_ATIME);
+  const ctime = readGnuTime(block, GNU_CTIME);
   if (atime === undefined || ctime === undefined) {
-    const prefix = readString(block, 'prefix');
+    const prefix = readString(block, PREFIX);
     return /^[\0-\x7f]*$/.test(prefix) ? prefix : '';
   }
   entry.atimeSeconds = atime;
@@ -207,22 +209,21 @@ function readGnuTimes(block: Buffer, entry: TarEntry): string {
 }
 
 function readGnuTime(block: Buffer, field: Field): number | undefined {
-  const [start, length] = FIELD[field];
+  const { start, length } = field;
   if (block[start] === 0) return NO_TIME_SECONDS;
   const value = parseNumeric(block, start, length);
   return value === undefined ? undefined : Number(value);
 }
 
 function readNumber(block: Buffer, field: Field, refuse: Refuse): Int64 {
-  const [start, length] = FIELD[field];
-  const value = parseNumeric(block, start, length);
-  if (value === undefined) throw refuse('tar-header', `field ${field} is not a number`);
+  const value = parseNumeric(block, field.start, field.length);
+  if (value === undefined) throw refuse('tar-header', `field ${field.name} is not a number`);
   return value;
 }
 
 /** Bytes up to the first NUL, or the whole field. */
 function readString(block: Buffer, field: Field): string {
-  const [start, length] = FIELD[field];
+  const { start, length } = field;
   let end = start;
   while (end < start + length && block[end] !== 0) end++;
   if (end === start) return '';

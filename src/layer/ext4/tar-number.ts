@@ -10,10 +10,13 @@ const SPACE = 0x20;
 const ZERO = 0x30;
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
-/** A decimal of at most this many digits is exact as a number. */
-const EXACT_DIGITS = 15;
-/** Digits of 2^63. */
-const INT64_DIGITS = 19;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+/** A sum of digits below this is exact as a number. */
+const EXACT_BELOW = 1e15;
+/** A sum of digits above this is out of the 64-bit range, however it was rounded. */
+const APPROXIMATE_LIMIT = 1e19;
+const NANOSECONDS = 1_000_000_000;
 
 /** Parses an octal field of at most 12 bytes; undefined if malformed. An empty field is 0. */
 export function parseOctal(block: Uint8Array, start: number, length: number): number | undefined {
@@ -50,15 +53,19 @@ export function parseNumeric(block: Uint8Array, start: number, length: number): 
 
 /** Parses a signed decimal with optional sign, digits only; undefined if malformed or out of the 64-bit range. */
 export function parseDecimal(text: string): Int64 | undefined {
-  if (!/^[+-]?[0-9]+$/.test(text)) return undefined;
-  const negative = text.startsWith('-');
-  let start = negative || text.startsWith('+') ? 1 : 0;
-  while (text.charCodeAt(start) === ZERO) start++;
-  const digits = text.slice(start);
-  if (digits.length > INT64_DIGITS) return undefined;
-  if (digits.length <= EXACT_DIGITS) return negative ? 0 - Number(digits) : Number(digits);
-  const value = negative ? -BigInt(digits) : BigInt(digits);
-  return value < INT64_MIN || value > INT64_MAX ? undefined : toInt64(value);
+  const first = text.charCodeAt(0);
+  const start = first === MINUS || first === PLUS ? 1 : 0;
+  let value = 0;
+  for (let i = start; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    value = value * 10 + digit;
+  }
+  if (text.length === start) return undefined;
+  if (value < EXACT_BELOW) return first === MINUS ? 0 - value : value;
+  if (value > APPROXIMATE_LIMIT) return undefined;
+  const exact = BigInt(text.slice(start)) * (first === MINUS ? -1n : 1n);
+  return exact < INT64_MIN || exact > INT64_MAX ? undefined : toInt64(exact);
 }
 
 /** Seconds (any 64-bit value; rounded beyond 2^53, where every time is clamped) and nanoseconds 0..999999999. */
@@ -70,14 +77,27 @@ export interface TarTime {
 /** Parses a PAX time `[sign]seconds[.digits]`: digits beyond the ninth are dropped. Undefined if malformed. */
 export function parsePaxTime(text: string): TarTime | undefined {
   const dot = text.indexOf('.');
-  const whole = dot < 0 ? text : text.slice(0, dot);
-  const fraction = dot < 0 ? '' : text.slice(dot + 1);
-  const seconds = parseDecimal(whole);
-  if (seconds === undefined || /[^0-9]/.test(fraction)) return undefined;
-  const nanoseconds = Number(fraction.slice(0, 9).padEnd(9, '0'));
-  if (nanoseconds === 0 || !whole.startsWith('-')) return { seconds: Number(seconds), nanoseconds };
+  const seconds = parseDecimal(dot < 0 ? text : text.slice(0, dot));
+  const nanoseconds = dot < 0 ? 0 : parseFraction(text, dot + 1);
+  if (seconds === undefined || nanoseconds === undefined) return undefined;
+  if (nanoseconds === 0 || text.charCodeAt(0) !== MINUS) {
+    return { seconds: Number(seconds), nanoseconds };
+  }
   const before = BigInt.asIntN(64, BigInt(seconds) - 1n);
-  return { seconds: Number(before), nanoseconds: 1_000_000_000 - nanoseconds };
+  return { seconds: Number(before), nanoseconds: NANOSECONDS - nanoseconds };
+}
+
+/** Digits from `start` on as nanoseconds. */
+function parseFraction(text: string, start: number): number | undefined {
+  let value = 0;
+  let weight = NANOSECONDS / 10;
+  for (let i = start; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    value += digit * Math.floor(weight);
+    weight /= 10;
+  }
+  return value;
 }
 
 /** The low 32 bits of a two's-complement 64-bit integer. */

@@ -51,14 +51,15 @@ export function readGnuSparseExtension(
 
 /** PAX: finds the map's format and takes name and real size from the records. Throws rule `tar-header`. */
 export function readPaxSparseRecords(entry: TarEntry, refuse: Refuse): PaxSparseFormat {
-  const get = (key: string): string => entry.records.get(`GNU.sparse.${key}`) ?? '';
-  const version = `${get('major')}.${get('minor')}`;
-  const format = PAX_FORMATS.get(version === '.' && get('map') !== '' ? '0.0' : version) ?? 'none';
+  const get = (key: string): string => entry.records.get(key) ?? '';
+  const version = `${get('GNU.sparse.major')}.${get('GNU.sparse.minor')}`;
+  const isGuessed = version === '.' && get(SPARSE_MAP_RECORD) !== '';
+  const format = PAX_FORMATS.get(isGuessed ? '0.0' : version) ?? 'none';
   if (format === 'none') return format;
-  const name = get('name');
+  const name = get('GNU.sparse.name');
   if (name.includes('\0')) throw refuse('name-nul', 'PAX record GNU.sparse.name');
   if (name !== '') entry.name = name;
-  const size = get('size') || get('realsize');
+  const size = get('GNU.sparse.size') || get('GNU.sparse.realsize');
   if (size !== '') entry.size = Number(mustParse(size, refuse));
   return format;
 }

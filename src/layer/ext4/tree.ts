@@ -16,6 +16,7 @@ export interface Place {
   readonly dir: number;
   /** Inode that has the name now, or 0. */
   readonly old: number;
+  /** Keeps no longer string alive. */
   readonly name: string;
 }
 
@@ -70,7 +71,8 @@ export class Ext4Tree {
       this.#lastPath = ownCopy(parent);
       this.#lastDirectory = dir;
     }
-    return { dir, old: this.childrenOf(dir).get(last) ?? 0, name: last };
+    const owned = ownCopy(last);
+    return { dir, old: this.childrenOf(dir).get(owned) ?? 0, name: owned };
   }
 
   /** Makes the missing parents of a name. */
@@ -92,7 +94,8 @@ export class Ext4Tree {
     for (let i = 0; i < parts.length - 1; i++) dir = this.childrenOf(dir).get(parts[i]!) ?? 0;
     if (!this.inodes.isDirectory(dir))
       throw this.#context.refuse('path-not-found', parts.join('/'));
-    return { dir, old: this.childrenOf(dir).get(name) ?? 0, name };
+    const owned = ownCopy(name);
+    return { dir, old: this.childrenOf(dir).get(owned) ?? 0, name: owned };
   }
 
   /**
@@ -172,7 +175,7 @@ export class Ext4Tree {
   /** A directory that the tar does not have takes its parent's attributes. */
   #makeImplied(dir: number, parts: readonly string[], index: number): number {
     const { refuse, report } = this.#context;
-    const name = parts[index]!;
+    const name = ownCopy(parts[index]!);
     if (name.length > MAX_NAME_BYTES) throw refuse('invalid-name');
     if (!this.inodes.isDirectory(dir)) throw refuse('path-not-found');
     report.add('implied-parent-directories', () => parts.slice(0, index + 1).join('/'));
@@ -283,7 +286,7 @@ export class Ext4Tree {
 
   #setChild(dir: number, name: string, inode: number): void {
     const children = this.#children.get(dir);
-    if (children !== undefined) children.set(ownCopy(name), inode);
-    else this.#children.set(dir, new Map([[ownCopy(name), inode]]));
+    if (children !== undefined) children.set(name, inode);
+    else this.#children.set(dir, new Map([[name, inode]]));
   }
 }
