@@ -1,0 +1,88 @@
+/**
+ * YAML text -> documents as trees with source positions, made from the events of js-yaml. Reads what kubectl reads:
+ * several documents, a byte order mark, CRLF, `...`, JSON, anchors and aliases. Scalars keep their text; what it means
+ * is decided in scalar.ts. Refused, since readers disagree on them: line separators beyond LF and CR, %TAG, escapes
+ * that are no character.
+ */
+import { EVENT_ID, type Event, parseEvents, YAMLException } from 'js-yaml';
+import { ToolError } from '../../core/error.js';
+import { LIMITS } from '../../core/limits.js';
+import { buildTree } from './build.js';
+import { buildSource, locate, type YamlDocument, type YamlSource } from './node.js';
+
+/** Line separators of YAML 1.1, which kubectl and the reference honour and YAML 1.2 does not. */
+const FOREIGN_BREAK = /[\u0085\u2028\u2029]/;
+/** Each node needs a separator before it, and one more for its value or for an empty neighbour. */
+const NODES_PER_SEPARATOR = 4;
+const SEPARATORS = /[\n\r,:?[{-]/g;
+
+/**
+ * All documents of a text, those without content included. `file` names the text in messages.
+ * Throws MANIFEST_SYNTAX with file:line:column, and LIMIT_EXCEEDED beyond yamlDepth, yamlAliases or yamlNodes.
+ */
+export function parseYaml(text: string, file: string): readonly YamlDocument[] {
+  const source = buildSource(text, file);
+  const foreign = FOREIGN_BREAK.exec(text);
+  if (foreign !== null) throw foreignBreak(source, foreign.index);
+  assertParsable(source);
+  const events = parse(source);
+  refuseTagDirectives(source, events);
+  return buildTree(events, source);
+}
+
+function parse(source: YamlSource): readonly Event[] {
+  try {
+    return parseEvents(source.text, { maxDepth: LIMITS.yamlDepth });
+  } catch (cause) {
+    if (!(cause instanceof YAMLException)) throw cause;
+    const where = locate(source, Math.min(cause.mark?.position ?? 0, source.text.length));
+    if (cause.reason.startsWith('nesting exceeded')) {
+      throw new ToolError('LIMIT_EXCEEDED', `${source.file} is nested too deeply`, {
+        where,
+        want: `at most ${LIMITS.yamlDepth} levels`,
+        cause,
+      });
+    }
+    throw new ToolError('MANIFEST_SYNTAX', `${source.file} is not valid YAML: ${cause.reason}`, {
+      where,
+      cause,
+    });
+  }
+}
+
+/** The parser makes all events at once: a text that must exceed the limit is refused before they fill the memory. */
+function assertParsable(source: YamlSource): void {
+  const most = NODES_PER_SEPARATOR * LIMITS.yamlNodes;
+  if (source.text.length <= most) return;
+  let separators = 0;
+  for (const _ of source.text.matchAll(SEPARATORS)) separators += 1;
+  if (separators <= most) return;
+  throw new ToolError('LIMIT_EXCEEDED', `${source.file} has too many nodes`, {
+    want: `at most ${LIMITS.yamlNodes}`,
+    hints: ['split the file'],
+  });
+}
+
+function refuseTagDirectives(source: YamlSource, events: readonly Event[]): void {
+  for (const event of events) {
+    if (event.type !== EVENT_ID.DOCUMENT) continue;
+    if (event.directives.some((directive) => directive.kind === 'tag')) {
+      throw new ToolError('MANIFEST_SYNTAX', `${source.file} has a %TAG directive`, {
+        where: locate(source, Math.max(0, source.text.indexOf('%TAG'))),
+        hints: ['remove it: Kubernetes objects need no tags of their own'],
+      });
+    }
+  }
+}
+
+function foreignBreak(source: YamlSource, offset: number): ToolError {
+  const code = source.text.charCodeAt(offset).toString(16).padStart(4, '0').toUpperCase();
+  return new ToolError(
+    'MANIFEST_SYNTAX',
+    `${source.file} holds U+${code}, at which kubectl starts a new line and other readers do not`,
+    {
+      where: locate(source, offset),
+      hints: [`write it as \\u${code.toLowerCase()} inside double quotes, or remove it`],
+    },
+  );
+}
