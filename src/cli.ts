@@ -9,6 +9,7 @@ import { addMeasureCommand } from './commands/measure.js';
 import { addPolicyCommand } from './commands/policy.js';
 import { addReleasePolicyCommand } from './commands/release-policy.js';
 import { EXIT, ToolError } from './core/error.js';
+import { removeTemporaryFiles } from './io/files.js';
 import {
   errorAsJson,
   openTerminal,
@@ -110,6 +111,7 @@ function terminalOptions(argv: readonly string[]): TerminalOptions {
   };
 }
 
+process.on('exit', removeTemporaryFiles);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader of a pipe went away (`podseal ... | head`): not a failure of ours.
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.bug);

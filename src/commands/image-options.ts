@@ -20,6 +20,7 @@ export interface ImageOptions {
   readonly caFile?: string;
   readonly username?: string;
   readonly passwordStdin?: boolean;
+  readonly timeout?: string;
   readonly offline?: boolean;
   readonly cache?: boolean;
 }
@@ -54,6 +55,10 @@ export function addImageOptions(command: Command, withFacts: boolean): Command {
     .option('--ca-file <pem>', 'further certificate authorities')
     .option('--username <name>', 'user of the registry; default: docker and podman logins')
     .option('--password-stdin', 'read the password from stdin')
+    .option(
+      '--timeout <seconds>',
+      'give up on a registry that is silent so long (default: 30, in a blob 120)',
+    )
     .option('--offline', 'fail instead of connecting to a registry');
 }
 
@@ -78,6 +83,7 @@ export async function openImages(
   const platform =
     options.platform === undefined ? DEFAULT_PLATFORM : parsePlatform(options.platform);
   const registry = await openRegistry(options, references);
+  signal.addEventListener('abort', () => void registry.close(), { once: true });
   const hasher = openHashPool();
   const read = new Map<string, number>();
   const reader = createImageReader({
@@ -146,7 +152,18 @@ async function openRegistry(
     trustedRealms: options.trustRealm ?? [],
     ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
     offline: options.offline === true,
+    timeouts: parseTimeouts(options.timeout),
   });
+}
+
+/** --timeout: one number of seconds for every deadline but that of connecting. */
+function parseTimeouts(text: string | undefined) {
+  if (text === undefined) return {};
+  const seconds = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
+  if (seconds === 0) {
+    throw new ToolError('USAGE_CONFLICT', '--timeout is not a number of seconds', { got: text });
+  }
+  return { headersMs: seconds * 1000, bodyMs: seconds * 1000, wholeMs: seconds * 1000 };
 }
 
 /** --username and --password-stdin, bound to the one registry of this run's references. */

@@ -18,6 +18,8 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly stdin?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
+  /** Gets the process when it has been started. */
+  readonly onStart?: (child: ChildProcess) => void;
   /** Sees each chunk of stderr as it comes, with the process. */
   readonly onStderr?: (text: string, child: ChildProcess) => void;
 }
@@ -31,6 +33,7 @@ export function podseal(args: readonly string[], options: CliOptions = {}): Prom
     env: { PATH: process.env.PATH, HOME: home, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  options.onStart?.(child);
   return new Promise((done, failed) => {
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
