@@ -4,7 +4,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { parseReference } from '../../src/core/reference.js';
 import { parsePlatform } from '../../src/image/platform.js';
 import { resolveImage } from '../../src/image/resolve.js';
-import { openImageMap, openLocalImage, parseImageLocation } from '../../src/io/image-map.js';
+import {
+  openImageMap,
+  openLocalImage,
+  openLocations,
+  parseImageLocation,
+} from '../../src/io/image-map.js';
 import {
   failureOf,
   layoutFiles,
@@ -167,6 +172,17 @@ describe('openImageMap', () => {
     const file = mapFile({ 'app:1': 'oci:x', 'app:2': 'registry.example/x' });
     const error = await failureOf(() => openImageMap(file));
     expect(error).toMatchObject({ where: `${file} "app:2"`, got: 'registry.example/x' });
+  });
+});
+
+describe('openLocations', () => {
+  it('opens local texts itself and leaves references to the named source', async () => {
+    const named = new MemorySource(two.manifest, two.blobs);
+    const source = openLocations(named);
+    const local = { text: `oci:${folder}/images/app:v1` };
+    expect((await resolveImage(local, source, options)).manifestDigest).toBe(one.manifest.digest);
+    expect(named.asked).toEqual([]);
+    expect(await manifestOf(source, 'app:1')).toBe(two.manifest.digest);
   });
 });
 
