@@ -74,11 +74,6 @@ export function referenceKey(reference: ImageReference): string {
     : `${name}@${reference.digest}`;
 }
 
-/** True if both name the same image; see referenceKey. */
-export function isSameReference(a: ImageReference, b: ImageReference): boolean {
-  return referenceKey(a) === referenceKey(b);
-}
-
 function parseDigestPart(text: string, digest: string): Digest {
   if (SHA256.test(digest)) return digest as Digest;
   if (ANY_DIGEST.test(digest) && !digest.startsWith('sha256:')) {

@@ -57,7 +57,7 @@ export async function openArchiveMembers(file: string): Promise<ArchiveMembers> 
 /**
  * `./a//b` -> `a/b`; a path as it stands in an archive. Throws IMAGE_INVALID for one that leaves it.
  */
-export function normalizeMemberName(name: string, file: string): string {
+function normalizeMemberName(name: string, file: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (!name.startsWith('/') && !parts.includes('..') && !name.includes('\0'))
     return parts.join('/');
