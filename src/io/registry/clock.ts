@@ -7,8 +7,20 @@ export interface Clock {
   random(): number;
 }
 
-export const SYSTEM_CLOCK: Clock = {
-  now: () => Date.now(),
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-  random: () => Math.random(),
-};
+/** The clock of the machine. A sleep ends early when `stop` is aborted: nobody waits for a retry any more. */
+export function systemClock(stop: AbortSignal): Clock {
+  return {
+    now: () => Date.now(),
+    random: () => Math.random(),
+    sleep: (milliseconds) =>
+      new Promise((resolve) => {
+        const end = () => {
+          clearTimeout(timer);
+          stop.removeEventListener('abort', end);
+          resolve();
+        };
+        const timer = setTimeout(end, stop.aborted ? 0 : milliseconds);
+        stop.addEventListener('abort', end, { once: true });
+      }),
+  };
+}

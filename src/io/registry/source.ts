@@ -9,7 +9,7 @@ import type { Descriptor, ImageSource } from '../../image/types.js';
 import type { CredentialStore, Environment } from '../credentials/credential.js';
 import { createAuthorizer } from './authorizer.js';
 import { streamBlob } from './blob.js';
-import { type Clock, SYSTEM_CLOCK } from './clock.js';
+import { type Clock, systemClock } from './clock.js';
 import type { Lookup, Timeouts } from './dispatchers.js';
 import {
   allowsPlainHttp,
@@ -60,7 +60,8 @@ export function openRegistrySource(options: RegistryOptions): RegistrySource {
   const mirrors = parseMirrors(options.mirrors ?? []);
   const insecure = parseHosts(options.insecureRegistries ?? [], '--insecure-registry');
   const trustedRealms = parseHosts(options.trustedRealms ?? [], '--trust-realm');
-  const clock = options.clock ?? SYSTEM_CLOCK;
+  const closing = new AbortController();
+  const clock = options.clock ?? systemClock(closing.signal);
   const enterHost = gatesByHost();
   let opening: Promise<Opened> | undefined;
   const opened = () => {
@@ -90,6 +91,7 @@ export function openRegistrySource(options: RegistryOptions): RegistrySource {
       });
     },
     async close() {
+      closing.abort();
       // What could not be opened has told so to whoever asked for it.
       const open = await opening?.catch(() => undefined);
       await open?.transport.close();
