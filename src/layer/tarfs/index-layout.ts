@@ -36,7 +36,7 @@ export interface IndexLayout {
   /** Byte offset that the platform takes for that of the first name. Wrong where a long link was replaced. */
   readonly namesOffset: number;
   /** Targets with which the string area starts; the names follow. */
-  readonly targets: readonly Buffer[];
+  readonly targets: readonly string[];
   /** Total length of the image. */
   readonly imageBytes: number;
 }
@@ -91,7 +91,7 @@ function refuseCycles(tree: Tree): void {
   const OPEN = 1;
   const DONE = 2;
   const state = new Uint8Array(tree.count).fill(NEW);
-  const path = [{ node: tree.root, name: '', rest: childrenOf(tree, tree.root) }];
+  const path = [{ node: tree.root, key: '', rest: childrenOf(tree, tree.root) }];
   state[tree.root] = OPEN;
   while (path.length > 0) {
     const top = path.at(-1)!;
@@ -101,11 +101,12 @@ function refuseCycles(tree: Tree): void {
       path.pop();
       continue;
     }
-    const [name, node] = next.value;
-    if (state[node] === OPEN) throw cycleError([...path.slice(1).map((step) => step.name), name]);
+    const [key, node] = next.value;
+    if (state[node] === OPEN)
+      throw cycleError([...path.slice(1).map((step) => step.key), key].map((k) => tree.nameOf(k)));
     if (state[node] === DONE) continue;
     state[node] = OPEN;
-    path.push({ node, name, rest: childrenOf(tree, node) });
+    path.push({ node, key, rest: childrenOf(tree, node) });
   }
 }
 
@@ -136,8 +137,8 @@ function walkBreadthFirst(tree: Tree): Walk {
       nodes = enlarge(nodes, end * 2);
       firstChild = enlarge(firstChild, end * 2);
     }
-    for (const name of sortedNames(children)) {
-      nodes[names.length] = children.get(name)!;
+    for (const name of sortedNames(tree, children)) {
+      nodes[names.length] = tree.find(nodes[step]!, name)!;
       names.push(name);
     }
   }
@@ -152,8 +153,8 @@ function enlarge(from: Uint32Array<ArrayBuffer>, length: number): Uint32Array<Ar
 }
 
 /** Ascending by unsigned bytes: names hold one byte per character, so the order of code units is that. */
-function sortedNames(children: ReadonlyMap<string, number>): string[] {
-  const names = [...children.keys()];
+function sortedNames(tree: Tree, children: ReadonlyMap<string, number>): string[] {
+  const names = Array.from(children.keys(), (key) => tree.nameOf(key));
   for (let i = 1; i < names.length; i++) if (names[i - 1]! > names[i]!) return names.sort();
   return names;
 }

@@ -13,7 +13,7 @@ export function writeIndex(tree: Tree, layout: IndexLayout, sink: ImageSink): vo
   const out = new Output(sink);
   writeInodes(tree, layout, out);
   writeDirectories(tree, layout, out);
-  for (const target of layout.targets) out.bytes(target);
+  for (const target of layout.targets) out.text(target);
   writeNames(tree, layout, out);
   out.flush();
   writeSuperblock(layout, sink);
@@ -38,15 +38,11 @@ class Output {
     return { buffer: this.#buffer, at };
   }
 
-  bytes(bytes: Buffer): void {
-    this.flush();
-    this.#sink.append(bytes);
-  }
-
   /** A byte string, one byte per character. */
   text(text: string): void {
     if (text.length > BUFFER_BYTES) {
-      this.bytes(Buffer.from(text, 'latin1'));
+      this.flush();
+      this.#sink.append(Buffer.from(text, 'latin1'));
       return;
     }
     if (this.#fill + text.length > BUFFER_BYTES) this.flush();

@@ -6,8 +6,8 @@ import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
 
 export class LongLinks {
-  /** Every target ever seen, in archive order: also those of links that were replaced later. */
-  readonly targets: Buffer[] = [];
+  /** Every target ever seen (one byte per character), in archive order: also those of links that were replaced later. */
+  readonly targets: string[] = [];
   /** Member names that belong to `targets`, one byte per character. */
   readonly names: string[] = [];
   /** Total length of the targets. */
@@ -16,8 +16,8 @@ export class LongLinks {
   /** Nodes that still have a long target -> its index. */
   readonly #places = new Map<number, number>();
 
-  /** Appends copies of a target and of its member's name; gives their index. Throws LIMIT_EXCEEDED. */
-  add(target: Buffer, name: Buffer): number {
+  /** Appends a target and the name of its member; gives their index. Throws LIMIT_EXCEEDED. */
+  add(target: string, name: string): number {
     this.bytes += target.length;
     this.#heldBytes += target.length + name.length;
     if (this.#heldBytes > LIMITS.tarNameBytes) {
@@ -25,8 +25,8 @@ export class LongLinks {
         want: `at most ${LIMITS.tarNameBytes} bytes in all`,
       });
     }
-    this.names.push(name.toString('latin1'));
-    return this.targets.push(Buffer.from(target)) - 1;
+    this.names.push(name);
+    return this.targets.push(target) - 1;
   }
 
   /** Says which target a node has now; undefined for none. */

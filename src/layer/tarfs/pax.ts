@@ -4,10 +4,10 @@
  * depends on it; `damaged`, `repeated` and `xattrs` say what the user should hear about.
  */
 
-/** What one PAX header says about the next member. Byte strings are views into the content. */
+/** What one PAX header says about the next member. Texts are byte strings, one byte per character. */
 export interface PaxRecords {
-  readonly path?: Buffer;
-  readonly linkpath?: Buffer;
+  readonly path?: string;
+  readonly linkpath?: string;
   /** Unsigned 64-bit values. */
   readonly size?: bigint;
   readonly uid?: bigint;
@@ -25,19 +25,21 @@ const NUMBER_KEYS = new Set(['size', 'uid', 'gid']);
 const XATTR_MARKS = ['SCHILY.xattr.', 'LIBARCHIVE.xattr.'];
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
-const EQUALS = 0x3d;
+const PLUS = 0x2b;
+const ZERO = 0x30;
+const NINE = 0x39;
 /** A longer number cannot be below 2^64. */
 const DECIMAL = /^\+?0*([0-9]{1,20})$/;
 const U64_END = 1n << 64n;
 
 interface Line {
   readonly key: string;
-  readonly value: Buffer;
+  readonly value: string;
 }
 
 /** Total: whatever is no record is passed over and flagged. */
 export function parsePax(content: Buffer): PaxRecords {
-  const values = new Map<string, Buffer | bigint>();
+  const values = new Map<string, string | bigint>();
   const seen = new Set<string>();
   let repeated = false;
   let numbersEnd = false;
@@ -49,7 +51,7 @@ export function parsePax(content: Buffer): PaxRecords {
       damaged ||= at < content.length;
       break;
     }
-    const line = parseLine(content.subarray(at, end));
+    const line = parseLine(content, at, end);
     at = end + 1;
     if (line === undefined) {
       numbersEnd = true;
@@ -62,7 +64,8 @@ export function parsePax(content: Buffer): PaxRecords {
     repeated ||= seen.has(key);
     if (seen.has(key)) continue;
     seen.add(key);
-    const value = isNumber ? (numbersEnd ? undefined : parseU64(line.value)) : line.value;
+    const isLost = isNumber && numbersEnd;
+    const value = isLost ? undefined : isNumber ? parseU64(line.value) : line.value;
     if (value !== undefined) values.set(key, value);
   }
   const xattrs = XATTR_MARKS.some((mark) => content.includes(mark, 0, 'latin1'));
@@ -74,19 +77,22 @@ function lineEnd(content: Buffer, at: number): number {
   return end < 0 ? content.length : end;
 }
 
-/** `LEN SP KEY = VALUE` where LEN counts the newline too. */
-function parseLine(line: Buffer): Line | undefined {
-  const space = line.indexOf(SPACE);
-  if (space < 0) return undefined;
-  if (parseU64(line.subarray(0, space)) !== BigInt(line.length + 1)) return undefined;
-  const equals = line.indexOf(EQUALS, space + 1);
-  if (equals < 0) return undefined;
-  return { key: line.toString('latin1', space + 1, equals), value: line.subarray(equals + 1) };
+/** `LEN SP KEY = VALUE` where LEN, which may have a plus sign, counts the newline too. */
+function parseLine(content: Buffer, start: number, end: number): Line | undefined {
+  const first = content[start] === PLUS ? start + 1 : start;
+  let at = first;
+  let length = 0;
+  while (at < end && content[at]! >= ZERO && content[at]! <= NINE)
+    length = length * 10 + content[at++]! - ZERO;
+  if (at === first || content[at] !== SPACE || length !== end - start + 1) return undefined;
+  const text = content.toString('latin1', at + 1, end);
+  const equals = text.indexOf('=');
+  return equals < 0 ? undefined : { key: text.slice(0, equals), value: text.slice(equals + 1) };
 }
 
 /** Decimal digits with an optional plus sign, below 2^64. */
-function parseU64(bytes: Buffer): bigint | undefined {
-  const digits = DECIMAL.exec(bytes.toString('latin1'))?.[1];
+function parseU64(text: string): bigint | undefined {
+  const digits = DECIMAL.exec(text)?.[1];
   if (digits === undefined) return undefined;
   const value = BigInt(digits);
   return value < U64_END ? value : undefined;

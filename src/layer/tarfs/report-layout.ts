@@ -44,7 +44,7 @@ function reportLongLinks(
   notices: LayerNotices,
 ): void {
   const { walk, targetsOffset, namesOffset } = layout;
-  const stored = Buffer.concat(longLinks.targets);
+  const stored = longLinks.targets.join('');
   const kept = new Set<number>();
   for (let step = 0; step < walk.count; step++) {
     const node = walk.nodes[step]!;
@@ -53,7 +53,7 @@ function reportLongLinks(
     kept.add(index);
     const target = longLinks.targets[index]!;
     const at = tree.offsetHigh[node]! * TWO_32 + tree.offsetLow[node]! - targetsOffset;
-    if (!stored.subarray(at, at + target.length).equals(target))
+    if (!stored.startsWith(target, at))
       notices.add('misplaced-link-targets', () => pathOfStep(walk, step));
   }
   if (targetsOffset + longLinks.bytes === namesOffset) return;

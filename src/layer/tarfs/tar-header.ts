@@ -32,12 +32,15 @@ export const FIELDS = {
 
 const TYPEFLAG_AT = 156;
 const MAGIC_AT = 257;
-const USTAR_MAGIC = Buffer.from('ustar\x0000', 'latin1');
-const GNU_MAGIC = Buffer.from('ustar  \0', 'latin1');
+/** Magic and version as two big-endian words: `ustar`, NUL, `00` and `ustar`, two spaces, NUL. */
+const MAGIC_WORD = 0x75737461;
+const SECOND_WORDS = new Map<number, HeaderKind>([
+  [0x72003030, 'ustar'],
+  [0x72202000, 'gnu'],
+]);
 const SPACE = 0x20;
 const ZERO = 0x30;
 const SEVEN = 0x37;
-const SLASH = Buffer.from('/');
 
 /** White space of Unicode, which Rust trims. JavaScript's trim() differs in U+0085 and U+FEFF. */
 const WHITE =
@@ -45,9 +48,8 @@ const WHITE =
 const OCTAL_TEXT = new RegExp(`^${WHITE}\\+?([0-7]+)${WHITE}$`);
 
 export function headerKind(header: Buffer): HeaderKind {
-  const magic = header.subarray(MAGIC_AT, MAGIC_AT + 8);
-  if (magic.equals(USTAR_MAGIC)) return 'ustar';
-  return magic.equals(GNU_MAGIC) ? 'gnu' : 'old';
+  if (header.readUInt32BE(MAGIC_AT) !== MAGIC_WORD) return 'old';
+  return SECOND_WORDS.get(header.readUInt32BE(MAGIC_AT + 4)) ?? 'old';
 }
 
 /** The type byte as it stands. */
@@ -55,14 +57,38 @@ export function typeflag(header: Buffer): number {
   return header[TYPEFLAG_AT]!;
 }
 
-/** Sum of all bytes with the checksum field itself read as spaces; undefined for a block of zeros. */
-export function checksumOf(header: Buffer): number | undefined {
-  let sum = 0;
-  for (let at = 0; at < TAR_BLOCK_BYTES; at++) sum += header[at]!;
-  if (sum === 0) return undefined;
+/** Memory for one header at a time. */
+export interface HeaderBlock {
+  readonly bytes: Buffer;
+  /** Copies the block at `at` of `from`; gives the sum of its bytes, 0 only for a block of zeros. */
+  load(from: Buffer, at: number): number;
+}
+
+/** The sum adds 32-bit words, each as two pairs of bytes: 256 bytes per 16-bit half cannot overflow it. */
+export function createHeaderBlock(): HeaderBlock {
+  const memory = new ArrayBuffer(TAR_BLOCK_BYTES);
+  const bytes = Buffer.from(memory);
+  const words = new Uint32Array(memory);
+  return {
+    bytes,
+    load(from, at) {
+      from.copy(bytes, 0, at, at + TAR_BLOCK_BYTES);
+      let sums = 0;
+      for (let i = 0; i < words.length; i++) {
+        const word = words[i]!;
+        sums += (word & 0x00ff00ff) + ((word >>> 8) & 0x00ff00ff);
+      }
+      return (sums & 0xffff) + (sums >>> 16);
+    },
+  };
+}
+
+/** The checksum that a header should have: the sum of its bytes with the checksum field read as spaces. */
+export function checksumOf(header: Buffer, sum: number): number {
   const { at, bytes } = FIELDS.checksum;
-  for (let i = at; i < at + bytes; i++) sum += SPACE - header[i]!;
-  return sum;
+  let checksum = sum + bytes * SPACE;
+  for (let i = at; i < at + bytes; i++) checksum -= header[i]!;
+  return checksum;
 }
 
 /** An octal field, below 2^36. */
@@ -75,7 +101,7 @@ export function octalField(header: Buffer, field: Field): number | undefined {
   const digits = at - field.at;
   while (at < end && header[at] === SPACE) at++;
   if (digits > 0 && (at === end || header[at] === 0)) return value;
-  return octalText(untilNul(header, field));
+  return octalText(header.subarray(field.at, endOfText(header, field)));
 }
 
 /** The general case: blanks around the number, a plus sign, or no number at all. */
@@ -102,16 +128,20 @@ export function sizeField(header: Buffer, field: Field): number | undefined {
     : Number.POSITIVE_INFINITY;
 }
 
-/** Bytes of a text field up to its first NUL. A view, valid as long as the header is. */
-export function untilNul(header: Buffer, field: Field): Buffer {
+function endOfText(header: Buffer, field: Field): number {
   let end = field.at;
   while (end < field.at + field.bytes && header[end] !== 0) end++;
-  return header.subarray(field.at, end);
+  return end;
 }
 
-/** Name in the header alone: prefix, slash and name for USTAR, else the name. */
-export function headerName(header: Buffer, kind: HeaderKind): Buffer {
-  const name = untilNul(header, FIELDS.name);
+/** A text field up to its first NUL, one byte per character. */
+export function textField(header: Buffer, field: Field): string {
+  return header.toString('latin1', field.at, endOfText(header, field));
+}
+
+/** Name in the header alone: prefix, slash and name for USTAR, else the name. One byte per character. */
+export function headerName(header: Buffer, kind: HeaderKind): string {
+  const name = textField(header, FIELDS.name);
   if (kind !== 'ustar' || header[FIELDS.prefix.at] === 0) return name;
-  return Buffer.concat([untilNul(header, FIELDS.prefix), SLASH, name]);
+  return `${textField(header, FIELDS.prefix)}/${name}`;
 }

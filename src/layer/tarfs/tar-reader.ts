@@ -10,33 +10,16 @@ import { type PaxRecords, parsePax } from './pax.js';
 import { createSparseCheck, type SparseCheck } from './sparse.js';
 import {
   checksumOf,
+  createHeaderBlock,
   FIELDS,
-  type HeaderKind,
   headerKind,
   headerName,
   octalField,
   sizeField,
   TAR_BLOCK_BYTES,
   typeflag,
-  untilNul,
 } from './tar-header.js';
-
-/** One member with the extension members before it. Buffers are views: valid only during the visitor's call. */
-export interface TarMember {
-  /** 0 for the first member; extension members are not counted. */
-  readonly index: number;
-  /** Byte offset of the header block in the tar. */
-  readonly headerOffset: number;
-  /** Byte offset of the data in the tar. */
-  readonly dataOffset: number;
-  /** Bytes of data stored in the tar. */
-  readonly size: number;
-  readonly header: Buffer;
-  readonly kind: HeaderKind;
-  readonly longName: Buffer | undefined;
-  readonly longLink: Buffer | undefined;
-  readonly pax: PaxRecords | undefined;
-}
+import { GNU_SPARSE, type TarMember } from './tar-member.js';
 
 export interface TarVisitor {
   /** Called in archive order. True asks for the member's data, which `content` then gets. */
@@ -55,7 +38,6 @@ export interface TarReader {
 const GNU_LONG_NAME = 0x4c;
 const GNU_LONG_LINK = 0x4b;
 const PAX_LOCAL = 0x78;
-export const GNU_SPARSE = 0x53;
 
 /** Extension members by type byte: the pending field that they fill, and what they are called. */
 const EXTENSIONS = new Map<number, { readonly field: keyof Pending; readonly what: string }>([
@@ -65,27 +47,9 @@ const EXTENSIONS = new Map<number, { readonly field: keyof Pending; readonly wha
 ]);
 
 interface Pending {
-  longName?: Buffer;
-  longLink?: Buffer;
+  longName?: string;
+  longLink?: string;
   pax?: PaxRecords;
-}
-
-/** Effective name: long name, else PAX path, else the header's (section 3.5). */
-export function memberName(member: TarMember): Buffer {
-  return member.longName ?? member.pax?.path ?? headerName(member.header, member.kind);
-}
-
-/** Link target in the header alone; empty when absent. */
-export function headerLink(member: TarMember): Buffer {
-  return untilNul(member.header, FIELDS.linkname);
-}
-
-/** Effective link target: long link, else PAX linkpath, else the header's; undefined when all are absent. */
-export function memberLink(member: TarMember): Buffer | undefined {
-  const extended = member.longLink ?? member.pax?.linkpath;
-  if (extended !== undefined) return extended;
-  const link = headerLink(member);
-  return link.length === 0 ? undefined : link;
 }
 
 /** A reader at the start of an archive. */
@@ -94,6 +58,16 @@ export function createTarReader(visitor: TarVisitor): TarReader {
 }
 
 const roundUp = (size: number) => Math.ceil(size / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES;
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Content of a long name or link: one NUL at its end does not belong to it. */
+function withoutNul(data: Buffer): string {
+  return data.toString('latin1', 0, data.at(-1) === 0 ? data.length - 1 : data.length);
+}
 
 /** Collects a known number of bytes from chunks. */
 class Collector {
@@ -121,7 +95,11 @@ class Collector {
 class BlockReader implements TarReader {
   readonly #visitor: TarVisitor;
   readonly #partial = Buffer.alloc(TAR_BLOCK_BYTES);
+  /** Bytes in `#partial`. */
   #fill = 0;
+  /** The header read last and its number. */
+  readonly #header = createHeaderBlock();
+  #headerIndex = 0;
   /** Offset in the tar of the next byte to come. */
   #position = 0;
   /** Bytes to pass over before the next block. */
@@ -130,23 +108,18 @@ class BlockReader implements TarReader {
   #collector: Collector | undefined;
   #sparse: { readonly check: SparseCheck; readonly member: TarMember } | undefined;
   #pending: Pending = {};
+  #hasPending = false;
   /** Members handed over so far. */
   #count = 0;
-  /** Copy of the header read last and its number, for messages. */
-  readonly #last = Buffer.alloc(TAR_BLOCK_BYTES);
-  #lastIndex = 0;
 
   constructor(visitor: TarVisitor) {
     this.#visitor = visitor;
   }
 
   write(chunk: Uint8Array): void {
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const bytes = asBuffer(chunk);
     let at = 0;
-    while (at < bytes.length && !this.#ended) {
-      const taken = this.#take(bytes, at);
-      at += taken;
-    }
+    while (at < bytes.length && !this.#ended) at += this.#take(bytes, at);
   }
 
   end(): void {
@@ -170,7 +143,7 @@ class BlockReader implements TarReader {
     }
     if (this.#fill === 0 && available >= TAR_BLOCK_BYTES) {
       this.#position += TAR_BLOCK_BYTES;
-      this.#block(bytes.subarray(at, at + TAR_BLOCK_BYTES));
+      this.#block(bytes, at);
       return TAR_BLOCK_BYTES;
     }
     const taken = bytes.copy(this.#partial, this.#fill, at);
@@ -178,7 +151,7 @@ class BlockReader implements TarReader {
     this.#position += taken;
     if (this.#fill === TAR_BLOCK_BYTES) {
       this.#fill = 0;
-      this.#block(this.#partial);
+      this.#block(this.#partial, 0);
     }
     return taken;
   }
@@ -193,32 +166,35 @@ class BlockReader implements TarReader {
     return taken;
   }
 
-  #block(block: Buffer): void {
+  #block(bytes: Buffer, at: number): void {
     if (this.#sparse === undefined) {
-      this.#header(block);
+      this.#readHeader(this.#header.load(bytes, at));
       return;
     }
     const { check, member } = this.#sparse;
-    const rule = check.extension(block);
+    const rule = check.extension(bytes.subarray(at, at + TAR_BLOCK_BYTES));
     if (rule !== undefined) throw this.#invalid(rule);
     if (check.extended) return;
     this.#sparse = undefined;
     this.#yield({ ...member, dataOffset: this.#position });
   }
 
-  #header(header: Buffer): void {
-    const sum = checksumOf(header);
-    if (sum === undefined) {
+  #readHeader(sum: number): void {
+    if (sum === 0) {
       this.#finish();
       return;
     }
-    header.copy(this.#last);
-    this.#lastIndex = this.#count;
+    const header = this.#header.bytes;
+    this.#headerIndex = this.#count;
     const kind = headerKind(header);
     const checksum = octalField(header, FIELDS.checksum);
     if (checksum === undefined) throw this.#invalid('has a checksum field that is not a number');
-    if (checksum !== sum) {
-      throw this.#invalid('has a header checksum mismatch', { want: `${sum}`, got: `${checksum}` });
+    const want = checksumOf(header, sum);
+    if (checksum !== want) {
+      throw this.#invalid('has a header checksum mismatch', {
+        want: `${want}`,
+        got: `${checksum}`,
+      });
     }
     const size = this.#size(header);
     const extension = kind === 'old' ? undefined : EXTENSIONS.get(typeflag(header));
@@ -257,16 +233,19 @@ class BlockReader implements TarReader {
     if (this.#pending[field] !== undefined)
       throw this.#invalid(`is the second of two ${what} describing the same member`);
     if (size > LIMITS.tarExtensionBytes) {
-      throw this.#limit('extension data of a tar entry', LIMITS.tarExtensionBytes, size);
+      const limit = `${LIMITS.tarExtensionBytes} bytes`;
+      throw this.#limit('layer tar has longer extension data', limit, size);
     }
+    this.#hasPending = true;
     this.#collectContent(size, (data) => {
       if (field === 'pax') this.#pending.pax = parsePax(data);
-      else this.#pending[field] = data.at(-1) === 0 ? data.subarray(0, -1) : data;
+      else this.#pending[field] = withoutNul(data);
     });
   }
 
   #member(member: TarMember): void {
-    this.#pending = {};
+    if (this.#hasPending) this.#pending = {};
+    this.#hasPending = false;
     if (typeflag(member.header) !== GNU_SPARSE) {
       this.#yield(member);
       return;
@@ -275,14 +254,13 @@ class BlockReader implements TarReader {
     const check = createSparseCheck(member.size);
     const rule = check.header(member.header);
     if (rule !== undefined) throw this.#invalid(rule);
-    if (check.extended)
-      this.#sparse = { check, member: { ...member, header: Buffer.from(member.header) } };
+    if (check.extended) this.#sparse = { check, member };
     else this.#yield(member);
   }
 
   #yield(member: TarMember): void {
     if (member.index >= LIMITS.tarEntries)
-      throw this.#limit('a layer', LIMITS.tarEntries, member.index + 1);
+      throw this.#limit('layer tar has more entries', `${LIMITS.tarEntries}`, member.index + 1);
     this.#count = member.index + 1;
     if (this.#visitor.member(member))
       this.#collectContent(member.size, (data) => this.#visitor.content(data));
@@ -301,13 +279,14 @@ class BlockReader implements TarReader {
 
   #finish(): void {
     this.#ended = true;
-    if (Object.keys(this.#pending).length > 0)
+    if (this.#hasPending)
       throw this.#invalid('has members describing a future member, but no such member follows');
   }
 
   #where(): string {
-    const name = headerName(this.#last, headerKind(this.#last));
-    return `entry ${this.#lastIndex} ${printName(name.toString('latin1'))}`;
+    const header = this.#header.bytes;
+    const name = headerName(header, headerKind(header));
+    return `entry ${this.#headerIndex} ${printName(name)}`;
   }
 
   #invalid(rule: string, details: { want?: string; got?: string } = {}): ToolError {
@@ -318,10 +297,10 @@ class BlockReader implements TarReader {
     });
   }
 
-  #limit(what: string, want: number, got: number): ToolError {
-    return new ToolError('LIMIT_EXCEEDED', `${what} is larger than podseal reads`, {
+  #limit(what: string, limit: string, got: number): ToolError {
+    return new ToolError('LIMIT_EXCEEDED', `${what} than podseal reads`, {
       where: this.#where(),
-      want: `at most ${want}`,
+      want: `at most ${limit}`,
       got: `${got}`,
     });
   }

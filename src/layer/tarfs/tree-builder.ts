@@ -6,7 +6,14 @@ import { cleanPath } from './clean-path.js';
 import type { LayerNoticeCode, LayerNotices } from './layer-notices.js';
 import { LongLinks } from './long-links.js';
 import { FIELDS, numberField, octalField, typeflag } from './tar-header.js';
-import { headerLink, memberLink, memberName, type TarMember } from './tar-reader.js';
+import {
+  HARD_LINK,
+  headerLink,
+  memberLink,
+  memberName,
+  SYMBOLIC_LINK,
+  type TarMember,
+} from './tar-member.js';
 import {
   FLAG_OPAQUE,
   type NodeFields,
@@ -35,8 +42,6 @@ const WHITEOUT_PREFIX = '.wh.';
 const PERMISSIONS = 0o777;
 const SPECIAL_BITS = 0o7000;
 const TWO_32 = 2 ** 32;
-const SLASH = 0x2f;
-const LINK_FLAG = 0x31;
 const GLOBAL_PAX_FLAG = 0x67;
 
 /** Size and place of what a member stores. */
@@ -45,7 +50,7 @@ interface Stored {
   readonly offsetLow: number;
   readonly offsetHigh: number;
   /** Target that has to go into the string area. */
-  readonly longLink?: Buffer;
+  readonly longLink?: string;
 }
 const NOTHING: Stored = { size: 0, offsetLow: 0, offsetHigh: 0 };
 
@@ -59,7 +64,7 @@ const REGULAR: MemberType = { bits: TYPE_REGULAR, stored: storedFile };
 const TYPES = new Map<number, MemberType>([
   [0x00, REGULAR],
   [0x30, REGULAR],
-  [0x32, { bits: TYPE_SYMLINK, stored: storedLink }],
+  [SYMBOLIC_LINK, { bits: TYPE_SYMLINK, stored: storedLink }],
   [0x33, { bits: TYPE_CHARACTER, stored: storedDevice }],
   [0x34, { bits: TYPE_BLOCK, stored: storedDevice }],
   [0x35, { bits: TYPE_DIRECTORY, stored: () => NOTHING }],
@@ -82,7 +87,7 @@ function storedDevice(member: TarMember): Stored | LayerNoticeCode {
 function storedLink(member: TarMember, variant: TarfsVariant): Stored | LayerNoticeCode {
   const link = memberLink(member);
   if (link === undefined) return 'skipped-unreadable-members';
-  if (link.equals(headerLink(member)))
+  if (link === headerLink(member))
     return placed(link.length, member.headerOffset + FIELDS.linkname.at);
   if (variant === 'original') return 'skipped-long-links';
   return { ...placed(link.length, 0), longLink: link };
@@ -118,7 +123,7 @@ class Builder implements TreeBuilder {
     const mode = octalField(member.header, FIELDS.mode);
     const flag = typeflag(member.header);
     if (mode === undefined) this.#report('skipped-unreadable-members', member);
-    else if (flag === LINK_FLAG) this.#applyHardLink(member);
+    else if (flag === HARD_LINK) this.#applyHardLink(member);
     else this.#applyFile(member, mode);
   }
 
@@ -135,9 +140,9 @@ class Builder implements TreeBuilder {
       return;
     }
     const { longLink } = stored;
-    const longLinkIndex =
-      longLink === undefined ? undefined : this.longLinks.add(longLink, memberName(member));
-    const path = cleanPath(memberName(member));
+    const name = memberName(member);
+    const longLinkIndex = longLink === undefined ? undefined : this.longLinks.add(longLink, name);
+    const path = cleanPath(name);
     if (path === undefined) {
       this.#report('skipped-names', member);
       return;
@@ -145,7 +150,9 @@ class Builder implements TreeBuilder {
     if (this.#applyWhiteout(path)) return;
     const node = this.tree.walk(path, path.length);
     this.#reportReplaced(node, type.bits, path);
-    this.#reportMember(member, mode, type.bits);
+    this.#reportMember(member, mode);
+    if (type.bits === TYPE_REGULAR && name.endsWith('/'))
+      this.#report('old-style-directories', member);
     const fields = { mode: type.bits | (mode & PERMISSIONS), ...stored, ...this.#owner(member) };
     this.tree.overwrite(node, fields);
     this.longLinks.place(node, longLinkIndex);
@@ -209,11 +216,9 @@ class Builder implements TreeBuilder {
       this.#notices.add('lost-opaque-markers', name);
   }
 
-  #reportMember(member: TarMember, mode: number, bits: number): void {
+  #reportMember(member: TarMember, mode: number): void {
     if ((mode & SPECIAL_BITS) !== 0) this.#report('lost-special-bits', member);
     if (member.pax?.xattrs === true) this.#report('lost-extended-attributes', member);
-    if (bits === TYPE_REGULAR && memberName(member).at(-1) === SLASH)
-      this.#report('old-style-directories', member);
   }
 
   #reportPax(member: TarMember): void {
@@ -225,7 +230,7 @@ class Builder implements TreeBuilder {
   }
 
   #report(code: LayerNoticeCode, member: TarMember): void {
-    this.#notices.add(code, () => memberName(member).toString('latin1'));
+    this.#notices.add(code, () => memberName(member));
   }
 }
 

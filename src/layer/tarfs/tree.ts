@@ -3,6 +3,7 @@
  * and children are maps from name to row: a layer of a million files costs about 200 bytes per file. Two names may lead
  * to the same row (hard links). Names are byte strings, one byte per character.
  */
+import { sha256Hex } from '../../core/digest.js';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
 import { printName } from './member-name.js';
@@ -39,6 +40,9 @@ export interface NodeFields {
 }
 
 const FIRST_ROWS = 1024;
+const KEY_LENGTH_MAX = 4096;
+/** No name has a slash. */
+const LONG_KEY_MARK = '/';
 const TWO_32 = 2 ** 32;
 
 export class Tree {
@@ -57,6 +61,12 @@ export class Tree {
   hasSharedNodes = false;
   #root = ROOT;
   #nameBytes = 0;
+  /** The path walked last and its nodes: members of one directory mostly follow each other. */
+  readonly #lastWalk: { path: readonly string[]; readonly nodes: number[] } = {
+    path: [],
+    nodes: [],
+  };
+  readonly #longNames = new Map<string, string>();
   readonly #children: (Map<string, number> | undefined)[] = [undefined];
 
   constructor() {
@@ -71,12 +81,24 @@ export class Tree {
   /** A hard link whose name is empty makes its target the root. */
   replaceRoot(node: number): void {
     this.#root = node;
+    this.#forgetWalk();
     this.flags[node]! |= FLAG_LINKED;
     this.hasSharedNodes = true;
   }
 
+  /** Children in no particular order, by key. */
   children(node: number): ReadonlyMap<string, number> | undefined {
     return this.#children[node];
+  }
+
+  /** The name that belongs to a key. */
+  nameOf(key: string): string {
+    return key.startsWith(LONG_KEY_MARK) ? this.#longNames.get(key)! : key;
+  }
+
+  /** Child of a node by name. */
+  find(parent: number, name: string): number | undefined {
+    return this.#children[parent]?.get(keyOf(name));
   }
 
   hasChildren(node: number): boolean {
@@ -90,19 +112,29 @@ export class Tree {
 
   /** Node of the first `length` parts of a path, from the root; missing parts become placeholders. */
   walk(path: readonly string[], length: number): number {
-    let node = this.#root;
-    for (let i = 0; i < length; i++) node = this.child(node, path[i]!);
+    const last = this.#lastWalk;
+    const shared = Math.min(length, last.nodes.length);
+    let depth = 0;
+    while (depth < shared && path[depth] === last.path[depth]) depth++;
+    last.nodes.length = depth;
+    let node = depth === 0 ? this.#root : last.nodes[depth - 1]!;
+    for (; depth < length; depth++) {
+      node = this.child(node, path[depth]!);
+      last.nodes.push(node);
+    }
+    last.path = path;
     return node;
   }
 
   /** Child of a node; made as a placeholder if it is missing. Throws LIMIT_EXCEEDED. */
   child(parent: number, name: string): number {
-    return this.#children[parent]?.get(name) ?? this.#setChild(parent, name, this.#addRow(name));
+    return this.find(parent, name) ?? this.#setChild(parent, name, this.#addRow(name));
   }
 
   /** Makes `name` below `parent` lead to `node`, whatever it led to before. */
   link(parent: number, name: string, node: number): void {
     this.#setChild(parent, name, node);
+    this.#forgetWalk();
     this.flags[node]! |= FLAG_LINKED;
     this.hasSharedNodes = true;
   }
@@ -110,7 +142,7 @@ export class Tree {
   /** Overwrites a node in place: every name that leads to it sees the new content. */
   overwrite(node: number, fields: NodeFields): void {
     this.#changeLinked(node);
-    this.#children[node] = undefined;
+    this.#dropChildren(node);
     this.flags[node]! &= ~FLAG_OPAQUE;
     this.mode[node] = fields.mode;
     this.uid[node] = fields.uid;
@@ -125,7 +157,7 @@ export class Tree {
   /** Turns a node into an overlay whiteout; permissions, owner, time and the opaque flag stay. */
   whiteOut(node: number): void {
     this.#changeLinked(node);
-    this.#children[node] = undefined;
+    this.#dropChildren(node);
     this.mode[node] = (this.mode[node]! & ~TYPE_MASK) | TYPE_CHARACTER;
     this.size[node] = 0;
     this.setOffset(node, 0);
@@ -140,6 +172,16 @@ export class Tree {
     this.offsetHigh[node] = Math.floor(offset / TWO_32);
   }
 
+  #dropChildren(node: number): void {
+    if (this.#children[node] === undefined) return;
+    this.#children[node] = undefined;
+    this.#forgetWalk();
+  }
+
+  #forgetWalk(): void {
+    this.#lastWalk.nodes.length = 0;
+  }
+
   #changeLinked(node: number): void {
     if ((this.flags[node]! & FLAG_LINKED) !== 0) this.flags[node]! |= FLAG_CHANGED;
   }
@@ -148,9 +190,11 @@ export class Tree {
     this.#nameBytes += name.length;
     if (this.#nameBytes > LIMITS.tarNameBytes)
       throw limitError(name, LIMITS.tarNameBytes, 'bytes of names');
+    const key = keyOf(name);
+    if (key !== name) this.#longNames.set(key, flat(name));
     const children = this.#children[parent];
-    if (children === undefined) this.#children[parent] = new Map([[name, node]]);
-    else children.set(name, node);
+    if (children === undefined) this.#children[parent] = new Map([[flat(key), node]]);
+    else children.set(flat(key), node);
     return node;
   }
 
@@ -183,6 +227,23 @@ function grown<T extends { set(from: ArrayLike<number>): void; length: number }>
 ): T {
   to.set(from);
   return to;
+}
+
+/**
+ * Key of a child: its name. JavaScript engines tell strings beyond 16 383 characters apart by their length alone, so
+ * many long names would make every look-up slow; a digest stands for them.
+ */
+function keyOf(name: string): string {
+  if (name.length <= KEY_LENGTH_MAX) return name;
+  return `${LONG_KEY_MARK}${sha256Hex(Buffer.from(name, 'latin1'))}`;
+}
+
+const scratch = Buffer.alloc(256);
+
+/** A copy of a byte string that does not keep alive the longer string it was cut from. */
+function flat(name: string): string {
+  if (name.length > scratch.length) return Buffer.from(name, 'latin1').toString('latin1');
+  return scratch.toString('latin1', 0, scratch.write(name, 'latin1'));
 }
 
 function limitError(name: string, limit: number, what: string): ToolError {

@@ -10,7 +10,8 @@ import type { UserFileEntry } from '../../image/types.js';
 import { createLayerNotices, type LayerNotices } from './layer-notices.js';
 import { printName } from './member-name.js';
 import { headerName, typeflag } from './tar-header.js';
-import { createTarReader, GNU_SPARSE, memberName, type TarMember } from './tar-reader.js';
+import { GNU_SPARSE, HARD_LINK, memberName, SYMBOLIC_LINK, type TarMember } from './tar-member.js';
+import { createTarReader } from './tar-reader.js';
 
 /** Collects the user files of one layer while its tar streams by. */
 export interface UserFileScanner {
@@ -36,8 +37,6 @@ const USER_FILES: ReadonlyMap<string, UserFile> = new Map([
 const HIDING_NAMES = new Set(['.wh.etc', 'etc/.wh..wh..opq']);
 /** Part of every name above; whatever lacks it needs no closer look. */
 const COMMON_PART = 'etc';
-const HARD_LINK = 0x31;
-const SYMBOLIC_LINK = 0x32;
 
 export function createUserFileScanner(notices: NoticeSink): UserFileScanner {
   const layerNotices = createLayerNotices(notices);
@@ -65,7 +64,7 @@ class UserFileCollector {
   }
 
   member(member: TarMember): boolean {
-    const name = headerName(member.header, member.kind).toString('latin1');
+    const name = headerName(member.header, member.kind);
     const normal = normalName(name);
     const found = normal === undefined ? undefined : USER_FILES.get(normal);
     this.#report(member, normal, found);
@@ -96,11 +95,11 @@ class UserFileCollector {
   }
 
   #report(member: TarMember, normal: string | undefined, found: UserFile | undefined): void {
-    const print = () => memberName(member).toString('latin1');
+    const print = () => memberName(member);
     if (normal !== undefined && HIDING_NAMES.has(normal))
       this.#notices.add('hidden-user-files', print);
     if (member.longName === undefined && member.pax?.path === undefined) return;
-    const extended = normalName(memberName(member).toString('latin1'));
+    const extended = normalName(memberName(member));
     const meant = extended === undefined ? undefined : USER_FILES.get(extended);
     if (meant !== found) this.#notices.add('renamed-user-files', print);
   }
