@@ -1,6 +1,6 @@
 /**
- * Block hashing on worker threads, for all layers of a run. Batches travel in shared memory that is used again; threads
- * start when there is work for them, and an idle pool does not keep the program alive.
+ * Block hashing on worker threads, for all layers of a run. Batches are handed to a thread and back without being
+ * copied, and used again; threads start when there is work for them; an idle pool does not keep the program alive.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -32,7 +32,7 @@ export function openHashPool(
 }
 
 interface Job {
-  readonly memory: SharedArrayBuffer;
+  readonly memory: ArrayBuffer;
   readonly count: number;
   readonly resolve: (hashes: Uint8Array) => void;
   readonly reject: (error: ToolError) => void;
@@ -47,7 +47,7 @@ class WorkerPool implements HashPool {
   readonly #mostThreads: number;
   readonly #threads: Thread[] = [];
   readonly #queue: Job[] = [];
-  readonly #free: SharedArrayBuffer[] = [];
+  readonly #free: ArrayBuffer[] = [];
   #inlineBlocks = INLINE_BLOCKS;
   #failure: ToolError | undefined;
 
@@ -56,13 +56,12 @@ class WorkerPool implements HashPool {
   }
 
   takeBuffer(): Uint8Array {
-    const memory =
-      this.#free.pop() ?? new SharedArrayBuffer(BATCH_BYTES + BATCH_BLOCKS * HASH_BYTES);
+    const memory = this.#free.pop() ?? new ArrayBuffer(BATCH_BYTES + BATCH_BLOCKS * HASH_BYTES);
     return new Uint8Array(memory, 0, BATCH_BYTES);
   }
 
   hashBlocks(buffer: Uint8Array, count: number): Promise<Uint8Array> {
-    const memory = buffer.buffer as SharedArrayBuffer;
+    const memory = buffer.buffer as ArrayBuffer;
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#inlineBlocks >= count) return Promise.resolve(this.#hashInline(memory, count));
     return new Promise((resolve, reject) => {
@@ -76,7 +75,7 @@ class WorkerPool implements HashPool {
     await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
   }
 
-  #hashInline(memory: SharedArrayBuffer, count: number): Uint8Array {
+  #hashInline(memory: ArrayBuffer, count: number): Uint8Array {
     this.#inlineBlocks -= count;
     const hashes = new Uint8Array(count * HASH_BYTES);
     hashBlocks(new Uint8Array(memory), count, hashes);
@@ -93,7 +92,7 @@ class WorkerPool implements HashPool {
       thread.worker.ref();
       thread.jobs.push(job);
       const { memory, count } = job;
-      thread.worker.postMessage({ memory, count });
+      thread.worker.postMessage({ memory, count }, [memory]);
     }
   }
 
@@ -113,7 +112,7 @@ class WorkerPool implements HashPool {
       execArgv: [],
     });
     const thread: Thread = { worker, jobs: [] };
-    worker.on('message', () => this.#finishJob(thread));
+    worker.on('message', (memory: ArrayBuffer) => this.#finishJob(thread, memory));
     worker.on('error', (cause) =>
       this.#fail(new ToolError('INTERNAL', 'a hashing thread failed', { cause })),
     );
@@ -122,12 +121,12 @@ class WorkerPool implements HashPool {
     return thread;
   }
 
-  #finishJob(thread: Thread): void {
+  #finishJob(thread: Thread, memory: ArrayBuffer): void {
     const job = thread.jobs.shift();
     if (job === undefined) return;
     if (thread.jobs.length === 0) thread.worker.unref();
-    const hashes = new Uint8Array(job.memory, BATCH_BYTES, job.count * HASH_BYTES).slice();
-    this.#free.push(job.memory);
+    const hashes = new Uint8Array(memory, BATCH_BYTES, job.count * HASH_BYTES).slice();
+    this.#free.push(memory);
     job.resolve(hashes);
     this.#startWork();
   }

@@ -9,19 +9,19 @@ import { ToolError } from '../core/error.js';
 /** What a descriptor says of a blob; parts may be unknown (a file given by the user). */
 export interface BlobExpectation {
   readonly digest?: Digest;
-  readonly sizeBytes?: number;
+  readonly size?: number;
 }
 
 export interface BlobIntakeOptions {
   readonly what: string;
-  readonly expect: BlobExpectation;
+  readonly expect?: BlobExpectation;
   /** Cap where no size is expected. */
   readonly maxBytes: number;
-  readonly onProgress?: (readBytes: number) => void;
+  readonly onProgress?: (compressedBytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A blob to be iterated once; then `verify` it. */
+/** A blob to be iterated once, by one reader; then `verify` it. */
 export class BlobIntake implements AsyncIterable<Uint8Array> {
   readonly #blob: AsyncIterable<Uint8Array>;
   readonly #options: BlobIntakeOptions;
@@ -29,15 +29,16 @@ export class BlobIntake implements AsyncIterable<Uint8Array> {
   #digest: Digest | undefined;
   #sizeBytes = 0;
   #isComplete = false;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(blob: AsyncIterable<Uint8Array>, options: BlobIntakeOptions) {
     this.#blob = blob;
     this.#options = options;
   }
 
-  /** True when the blob came to its end. */
-  get isComplete(): boolean {
-    return this.#isComplete;
+  /** True for the error that ended the reading: it is about the blob, not about its content. */
+  isFailure(error: unknown): boolean {
+    return this.#failure !== undefined && this.#failure.error === error;
   }
 
   /** Bytes read so far. */
@@ -53,27 +54,37 @@ export class BlobIntake implements AsyncIterable<Uint8Array> {
 
   /** The chunks of the blob. Throws SIZE_MISMATCH, LIMIT_EXCEEDED, INTERRUPTED, and whatever the blob throws. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for await (const chunk of this.#blob) {
-      throwIfStopped(this.#options.signal, this.#options.what);
-      this.#sizeBytes += chunk.length;
-      this.#checkNotBeyond();
-      this.#hash.update(chunk);
-      this.#options.onProgress?.(this.#sizeBytes);
-      yield chunk;
+    try {
+      for await (const chunk of this.#blob) {
+        throwIfStopped(this.#options.signal, this.#options.what);
+        this.#sizeBytes += chunk.length;
+        this.#checkNotBeyond();
+        this.#hash.update(chunk);
+        this.#options.onProgress?.(this.#sizeBytes);
+        yield chunk;
+      }
+      this.#isComplete = true;
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
     }
-    this.#isComplete = true;
   }
 
-  /** Throws SIZE_MISMATCH or DIGEST_MISMATCH if the blob, read to its end, is not the expected one. */
+  /**
+   * Throws SIZE_MISMATCH or DIGEST_MISMATCH if the blob is not the expected one, and again whatever ended the reading.
+   * To be called when the blob was read to its end.
+   */
   verify(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
     const { what, expect } = this.#options;
-    if (expect.sizeBytes !== undefined && this.#sizeBytes !== expect.sizeBytes)
+    if (!this.#isComplete) throw new ToolError('INTERNAL', `${what} was not read to its end`);
+    if (expect?.size !== undefined && this.#sizeBytes !== expect.size)
       throw new ToolError('SIZE_MISMATCH', `${what} ends early`, {
-        want: `${expect.sizeBytes} bytes`,
+        want: `${expect.size} bytes`,
         got: `${this.#sizeBytes} bytes`,
         hints: RETRY_HINTS,
       });
-    if (expect.digest !== undefined && this.digest !== expect.digest)
+    if (expect?.digest !== undefined && this.digest !== expect.digest)
       throw new ToolError('DIGEST_MISMATCH', `${what} does not match its digest`, {
         want: expect.digest,
         got: `${this.digest} (${this.#sizeBytes} bytes)`,
@@ -83,17 +94,16 @@ export class BlobIntake implements AsyncIterable<Uint8Array> {
 
   #checkNotBeyond(): void {
     const { what, expect, maxBytes } = this.#options;
-    if (expect.sizeBytes === undefined) {
-      if (this.#sizeBytes > maxBytes)
-        throw new ToolError('LIMIT_EXCEEDED', `${what} is too large`, {
-          want: `at most ${maxBytes} bytes`,
-        });
-    } else if (this.#sizeBytes > expect.sizeBytes)
-      throw new ToolError('SIZE_MISMATCH', `${what} is larger than its descriptor says`, {
-        want: `${expect.sizeBytes} bytes`,
-        got: `at least ${this.#sizeBytes} bytes`,
-        hints: RETRY_HINTS,
+    if (this.#sizeBytes <= (expect?.size ?? maxBytes)) return;
+    if (expect?.size === undefined)
+      throw new ToolError('LIMIT_EXCEEDED', `${what} is too large`, {
+        want: `at most ${maxBytes} bytes`,
       });
+    throw new ToolError('SIZE_MISMATCH', `${what} is larger than its descriptor says`, {
+      want: `${expect.size} bytes`,
+      got: `at least ${this.#sizeBytes} bytes`,
+      hints: RETRY_HINTS,
+    });
   }
 }
 

@@ -19,7 +19,7 @@ export class ByteSource {
   /** The next chunk, never empty; undefined at the end. Throws what the stream below throws. */
   async next(): Promise<Uint8Array | undefined> {
     const back = this.#unread.pop();
-    const chunk = back ?? (await this.#fetch());
+    const chunk = back ?? (await this.#pull());
     this.#offset += chunk?.length ?? 0;
     return chunk;
   }
@@ -57,7 +57,7 @@ export class ByteSource {
     this.#chunks.return?.().catch(() => undefined);
   }
 
-  async #fetch(): Promise<Uint8Array | undefined> {
+  async #pull(): Promise<Uint8Array | undefined> {
     for (;;) {
       const current = this.#ahead ?? this.#chunks.next();
       this.#ahead = undefined;

@@ -22,6 +22,7 @@ export interface HashLayerOptions {
   /** Whether to collect the members that concern /etc/passwd and /etc/group. */
   readonly userFiles: boolean;
   readonly hasher: BlockHasher;
+  /** Their `where`, if any, is a place within the layer. */
   readonly notices: NoticeSink;
   /** What the manifest and the config say; whatever is given is enforced. */
   readonly expect?: {
@@ -32,7 +33,7 @@ export interface HashLayerOptions {
   readonly limits?: LayerLimits;
   readonly onProgress?: (compressedBytes: number) => void;
   readonly signal?: AbortSignal;
-  /** Names the layer in errors and notices, e.g. `layer 2 of registry.example/app:1`. */
+  /** Names the layer in errors, e.g. `layer 2 of registry.example/app:1`. */
   readonly what: string;
 }
 
@@ -51,6 +52,9 @@ const DOUBTFUL_CODES: ReadonlySet<ErrorCode> = new Set([
   'LIMIT_EXCEEDED',
 ]);
 
+const isDoubtful = (error: unknown): error is ToolError =>
+  error instanceof ToolError && DOUBTFUL_CODES.has(error.code);
+
 /**
  * Reads a layer blob to its end and hashes it. Throws SIZE_MISMATCH or DIGEST_MISMATCH if it is not the expected one
  * (in preference to any error in its content), LAYER_*, LIMIT_EXCEEDED, INTERRUPTED, or whatever the blob throws.
@@ -66,17 +70,8 @@ async function readLayer(
   blob: AsyncIterable<Uint8Array>,
   options: HashLayerOptions,
 ): Promise<HashedLayer> {
-  const { expect = {}, limits = LIMITS, what } = options;
-  const intake = new BlobIntake(blob, {
-    what,
-    expect: {
-      ...(expect.digest === undefined ? {} : { digest: expect.digest }),
-      ...(expect.size === undefined ? {} : { sizeBytes: expect.size }),
-    },
-    maxBytes: limits.layerBytes,
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  const maxBytes = (options.limits ?? LIMITS).layerBytes;
+  const intake = new BlobIntake(blob, { ...options, maxBytes });
   const source = new ByteSource(intake);
   try {
     const content = await readContent(source, intake, options);
@@ -85,12 +80,12 @@ async function readLayer(
     checkDiffId(diffId, options);
     return { ...content, diffId, digest: intake.digest, compressedSize: intake.sizeBytes };
   } catch (error) {
-    if (!(error instanceof ToolError) || !DOUBTFUL_CODES.has(error.code)) throw error;
-    if (expect.digest !== undefined || expect.size !== undefined) {
+    if (intake.isFailure(error) || !isDoubtful(error)) throw error;
+    if (options.expect?.digest !== undefined || options.expect?.size !== undefined) {
       await skipRest(source);
-      if (intake.isComplete) intake.verify();
+      intake.verify();
     }
-    throw nameLayer(error, what);
+    throw nameLayer(error, options.what);
   } finally {
     source.close();
   }
@@ -108,13 +103,9 @@ async function readContent(
   intake: BlobIntake,
   options: HashLayerOptions,
 ): Promise<LayerContent> {
-  const notices: NoticeSink = (notice) =>
-    options.notices({
-      ...notice,
-      where: notice.where === undefined ? options.what : `${options.what}, ${notice.where}`,
-    });
+  const { notices } = options;
   const { encoding, pieces } = await decompress(source, notices);
-  const outputs = new LayerOutputs({ ...options, notices });
+  const outputs = new LayerOutputs(options);
   const diff = encoding === 'none' ? undefined : new DiffHash();
   let uncompressedSize = 0;
   for await (const piece of pieces) {
