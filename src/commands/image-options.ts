@@ -62,12 +62,18 @@ export function addImageOptions(command: Command, withFacts: boolean): Command {
     .option('--offline', 'fail instead of connecting to a registry');
 }
 
+export interface ImageRun {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** `oci:DIR` and the like are read as locations; in a manifest they are image references like any other. */
+  readonly locations: boolean;
+}
+
 /** Opens what the options name. `references` are the images of this run: --username is for their one registry. */
 export async function openImages(
   options: ImageOptions,
   references: readonly string[],
-  terminal: Terminal,
-  signal: AbortSignal,
+  { terminal, signal, locations }: ImageRun,
 ): Promise<ImageAccess> {
   const [
     { createImageReader },
@@ -87,7 +93,8 @@ export async function openImages(
   const hasher = openHashPool();
   const read = new Map<string, number>();
   const reader = createImageReader({
-    source: await openSource(options, registry),
+    source: await openSource(options, registry, locations),
+    locations,
     hasher,
     cache: openLayerCache(
       options.cache === false ? undefined : defaultCacheFolder(),
@@ -124,11 +131,15 @@ async function readFacts(files: readonly string[]): Promise<ImageFactsIndex> {
   return mergeImageFacts(parsed);
 }
 
-async function openSource(options: ImageOptions, registry: RegistrySource): Promise<ImageSource> {
+async function openSource(
+  options: ImageOptions,
+  registry: RegistrySource,
+  locations: boolean,
+): Promise<ImageSource> {
   const { openImageMap, openLocations } = await import('../io/image-map.js');
   const named =
     options.images === undefined ? registry : await openImageMap(options.images, registry);
-  return openLocations(named);
+  return locations ? openLocations(named) : named;
 }
 
 async function openRegistry(

@@ -49,7 +49,11 @@ async function run(
   const references = wanted.map((one) => one.location);
   const output = readOutputOptions(options as Record<string, unknown>);
   const terminal = context.terminal(output);
-  const access = await openImages(options, references, terminal, context.signal);
+  const access = await openImages(options, references, {
+    terminal,
+    signal: context.signal,
+    locations: true,
+  });
   try {
     const needs = { formats, userFiles: options.facts !== undefined };
     const hashed: HashedImage[] = [];

@@ -79,7 +79,11 @@ async function run(
     import('../pipeline/images.js'),
   ]);
   const request = await readRequest(files, options, terminal);
-  const access = await openImages(options, [], terminal, context.signal);
+  const access = await openImages(options, [], {
+    terminal,
+    signal: context.signal,
+    locations: false,
+  });
   try {
     const policies = await generateKata(request, {
       obtain: (reference, needs) => obtainPolicyImage(reference, needs, access.facts, access),

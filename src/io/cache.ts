@@ -7,9 +7,10 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { type Digest, parseDiffId, parseRootHash, sha256Hex } from '../core/digest.js';
 import { ToolError } from '../core/error.js';
-import { parseJson } from '../core/json.js';
+import { type JsonObject, parseJson } from '../core/json.js';
 import {
   arrayOf,
+  below,
   type JsonPlace,
   type JsonReader,
   oneOf,
@@ -21,7 +22,8 @@ import {
   requiredField,
 } from '../core/json-read.js';
 import { LIMITS } from '../core/limits.js';
-import type { NoticeSink } from '../core/notice.js';
+import type { Notice, NoticeSink } from '../core/notice.js';
+import { withoutAbsent } from '../core/record.js';
 import type { UserFileEntry } from '../image/types.js';
 import type {
   CachedRootHash,
@@ -148,22 +150,38 @@ function parseEntry<W extends What>(text: string, digest: Digest, what: W): Laye
   return requiredField(top, 'value', place, read);
 }
 
+const COMMON_KEYS: readonly string[] = ['diffId', 'uncompressedSize', 'notices'];
+
+const readCommon = (object: JsonObject, place: JsonPlace) => ({
+  diffId: requiredField(object, 'diffId', place, parseDiffIdAt),
+  uncompressedSize: requiredField(object, 'uncompressedSize', place, readCount),
+  notices: requiredField(object, 'notices', place, arrayOf(readNotice)),
+});
+
+const readNotice: JsonReader<Notice> = (value, place) => {
+  const object = readObject(value, place);
+  return withoutAbsent({
+    code: requiredField(object, 'code', place, readString),
+    message: requiredField(object, 'message', place, readString),
+    level: object.level === undefined ? undefined : ('info' as const),
+    where: object.where === undefined ? undefined : readString(object.where, below(place, 'where')),
+  });
+};
+
 const readRootHash: JsonReader<CachedRootHash> = (value, place) => {
   const object = readObject(value, place);
-  refuseUnknownKeys(object, ['diffId', 'uncompressedSize', 'rootHash'], place);
+  refuseUnknownKeys(object, [...COMMON_KEYS, 'rootHash'], place);
   return {
-    diffId: requiredField(object, 'diffId', place, parseDiffIdAt),
-    uncompressedSize: requiredField(object, 'uncompressedSize', place, readCount),
+    ...readCommon(object, place),
     rootHash: requiredField(object, 'rootHash', place, (hash) => parseRootHash(hash, place.what)),
   };
 };
 
 const readUserFiles: JsonReader<CachedUserFiles> = (value, place) => {
   const object = readObject(value, place);
-  refuseUnknownKeys(object, ['diffId', 'uncompressedSize', 'userFiles'], place);
+  refuseUnknownKeys(object, [...COMMON_KEYS, 'userFiles'], place);
   return {
-    diffId: requiredField(object, 'diffId', place, parseDiffIdAt),
-    uncompressedSize: requiredField(object, 'uncompressedSize', place, readCount),
+    ...readCommon(object, place),
     userFiles: requiredField(object, 'userFiles', place, arrayOf(readUserFile)),
   };
 };

@@ -1,6 +1,6 @@
 /** What layer hashing needs from outside, and the interfaces inside it. */
 import type { DiffId, Digest, RootHash } from '../core/digest.js';
-import type { NoticeSink } from '../core/notice.js';
+import type { Notice, NoticeSink } from '../core/notice.js';
 import type { UserFileEntry } from '../image/types.js';
 
 /** Block size of both file system images and of dm-verity. */
@@ -56,17 +56,19 @@ export interface LayerCacheValues {
   readonly userfiles: CachedUserFiles;
 }
 
-export interface CachedRootHash {
+interface CachedLayer {
   readonly diffId: DiffId;
   /** Bytes of the uncompressed tar. */
   readonly uncompressedSize: number;
+  /** What there was to say of the layer, so that a later run says it too. `where` is within the layer. */
+  readonly notices: readonly Notice[];
+}
+
+export interface CachedRootHash extends CachedLayer {
   readonly rootHash: RootHash;
 }
 
-export interface CachedUserFiles {
-  readonly diffId: DiffId;
-  /** Bytes of the uncompressed tar. */
-  readonly uncompressedSize: number;
+export interface CachedUserFiles extends CachedLayer {
   readonly userFiles: readonly UserFileEntry[];
 }
 

@@ -1,6 +1,6 @@
 /** References -> images with what hashing their layers gives, from image facts, the cache, or the blobs themselves. */
 import type { DiffId } from '../core/digest.js';
-import type { NoticeSink } from '../core/notice.js';
+import type { Notice, NoticeSink } from '../core/notice.js';
 import { createGate } from '../core/parallel.js';
 import { type ImageReference, parseReference } from '../core/reference.js';
 import {
@@ -20,7 +20,7 @@ import type {
   Platform,
 } from '../image/types.js';
 import { hashLayer } from '../layer/hash-layer.js';
-import type { BlockHasher, CachedUserFiles, LayerCache, LayerCacheValues } from '../layer/ports.js';
+import type { BlockHasher, LayerCache, LayerCacheValues } from '../layer/ports.js';
 
 /** What is wanted of an image's layers. */
 export interface LayerNeeds {
@@ -30,6 +30,8 @@ export interface LayerNeeds {
 
 export interface LayerPorts {
   readonly source: ImageSource;
+  /** The source takes `oci:DIR` and the like as locations, not as image references. */
+  readonly locations: boolean;
   readonly hasher: BlockHasher;
   readonly cache: LayerCache;
   readonly platform: Platform;
@@ -58,7 +60,7 @@ export function createImageReader(ports: LayerPorts): ImageReader {
   const layers = new Map<string, Promise<LayerFacts>>();
   const gate = createGate(ports.parallel);
   const resolve = once(images, async (reference: string) => {
-    const digest = digestOf(reference);
+    const digest = digestOf(reference, ports.locations);
     const name = { text: reference, ...(digest === undefined ? {} : { digest }) };
     return resolveImage(name, ports.source, ports);
   });
@@ -92,14 +94,14 @@ async function allOrFirstFailure<T>(work: readonly Promise<T>[]): Promise<T[]> {
   return Promise.all(work);
 }
 
-/** The digest that a registry reference pins; local sources are not references and pin nothing. */
-function digestOf(reference: string): ImageReference['digest'] {
-  return /^(?:oci|oci-archive|docker-archive):/.test(reference)
-    ? undefined
-    : parseReference(reference).digest;
+const LOCATION = /^(?:oci|oci-archive|docker-archive):/;
+
+/** The digest that a reference pins; a location is no reference and pins nothing. */
+function digestOf(reference: string, locations: boolean): ImageReference['digest'] {
+  return locations && LOCATION.test(reference) ? undefined : parseReference(reference).digest;
 }
 
-/** Facts of one layer from the cache, as far as it has them; else by hashing the blob, which is verified throughout. */
+/** Facts of one layer from the cache if it has all of them; else by hashing the blob, which is verified throughout. */
 async function readLayer(
   layer: Layer,
   needs: LayerNeeds,
@@ -107,28 +109,44 @@ async function readLayer(
   image: Image,
   ports: LayerPorts,
 ): Promise<LayerFacts> {
+  const say = (notice: Notice) => ports.notices({ ...notice, where: placeOf(what, notice.where) });
   const cached = await readCachedLayer(layer, needs, ports.cache);
-  if (cached !== undefined) return cached;
+  if (cached !== undefined) {
+    cached.notices.forEach(say);
+    return cached.facts;
+  }
+  const notices: Notice[] = [];
   const hashed = await hashLayer(await ports.source.openBlob(image.reference, layer.blob), {
     ...needs,
     hasher: ports.hasher,
-    notices: ports.notices,
+    notices: (notice) => notices.push(notice),
     signal: ports.signal,
     expect: { digest: layer.blob.digest, size: layer.blob.size, diffId: layer.diffId },
     onProgress: (bytes) => ports.onProgress(what, bytes),
     what,
   });
+  notices.forEach(say);
   const { diffId, uncompressedSize, rootHashes, userFiles } = hashed;
+  const common = { diffId, uncompressedSize, notices };
   for (const format of needs.formats) {
     const rootHash = rootHashes[format];
     if (rootHash !== undefined) {
-      await ports.cache.put(layer.blob.digest, format, { diffId, uncompressedSize, rootHash });
+      await ports.cache.put(layer.blob.digest, format, { ...common, rootHash });
     }
   }
   if (needs.userFiles) {
-    await ports.cache.put(layer.blob.digest, 'userfiles', { diffId, uncompressedSize, userFiles });
+    await ports.cache.put(layer.blob.digest, 'userfiles', { ...common, userFiles });
   }
   return { rootHashes, uncompressedSize, userFiles };
+}
+
+function placeOf(what: string, where: string | undefined): string {
+  return where === undefined ? what : `${what}, ${where}`;
+}
+
+interface CachedFacts {
+  readonly facts: LayerFacts;
+  readonly notices: readonly Notice[];
 }
 
 /** Undefined unless the cache has all that is needed, and for the diff ID that the config names. */
@@ -136,27 +154,26 @@ async function readCachedLayer(
   layer: Layer,
   needs: LayerNeeds,
   cache: LayerCache,
-): Promise<LayerFacts | undefined> {
+): Promise<CachedFacts | undefined> {
+  const notices: Notice[] = [];
+  let uncompressedSize: number | undefined;
   const get = async <W extends keyof LayerCacheValues>(what: W) => {
     const value = await cache.get(layer.blob.digest, what);
-    return value?.diffId === layer.diffId ? value : undefined;
+    if (value === undefined || value.diffId !== layer.diffId) return undefined;
+    notices.push(...value.notices);
+    uncompressedSize = value.uncompressedSize;
+    return value;
   };
   const rootHashes: LayerFacts['rootHashes'] = {};
-  let uncompressedSize: number | undefined;
   for (const format of needs.formats) {
     const value = await get(format);
     if (value === undefined) return undefined;
     rootHashes[format] = value.rootHash;
-    uncompressedSize = value.uncompressedSize;
   }
-  let users: CachedUserFiles | undefined;
-  if (needs.userFiles) {
-    users = await get('userfiles');
-    if (users === undefined) return undefined;
-    uncompressedSize = users.uncompressedSize;
-  }
+  const users = needs.userFiles ? await get('userfiles') : undefined;
+  if (needs.userFiles && users === undefined) return undefined;
   if (uncompressedSize === undefined) return undefined;
-  return { rootHashes, uncompressedSize, userFiles: users?.userFiles ?? [] };
+  return { facts: { rootHashes, uncompressedSize, userFiles: users?.userFiles ?? [] }, notices };
 }
 
 /** An image as the policy stages need it, from the image itself or from facts. */

@@ -21,7 +21,7 @@ const STAGES = [
 const EFFECT_MODULES =
   /^(node:)?(fs|fs\/promises|net|tls|http|https|http2|dgram|child_process|os|worker_threads|readline|dns)$/;
 const EFFECT_WORDS =
-  /\b(process\.|console\.|Date\.now|new Date\(|Math\.random|setTimeout|setInterval|fetch\()/;
+  /(?<![.\w])(process\.(env|argv|exit|exitCode|std\w+|on|once|cwd|hrtime|memoryUsage|nextTick|platform|pid|kill)\b|console\.|Date\.now|new Date\(|Math\.random|setTimeout|setInterval|setImmediate|await fetch\()/;
 
 interface Import {
   readonly from: string;
@@ -49,8 +49,8 @@ function importsOf(file: string): Import[] {
     const names = match[3] ?? '';
     const list = /\{([^}]*)\}/.exec(names)?.[1];
     const allTypes =
-      list !== undefined &&
-      list.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '));
+      list?.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type ')) ===
+      true;
     found.push({ from: file, to: match[4]!, typeOnly: match[2] !== undefined || allTypes });
   }
   for (const match of text.matchAll(/(typeof\s+)?import\(\s*['"]([^'"]+)['"]\s*\)/g)) {
@@ -71,7 +71,7 @@ function allowed(area: string): readonly string[] {
   if (area === 'workload') return ['workload', 'core'];
   if (STAGES.includes(area)) return [area, 'workload', 'core'];
   if (area === 'io') return ['io', 'core'];
-  if (area === 'pipeline') return [...STAGES, 'workload', 'core'];
+  if (area === 'pipeline') return ['pipeline', ...STAGES, 'workload', 'core'];
   if (area === 'commands') return ['commands', 'pipeline', ...STAGES, 'io', 'workload', 'core'];
   if (area === 'cli') return ['commands', 'io', 'core'];
   if (area === 'index') return ['pipeline', ...STAGES, 'io', 'workload', 'core'];

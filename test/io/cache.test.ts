@@ -25,10 +25,14 @@ const root = temporaryFolder();
 const digest = sha256('layer');
 const other = sha256('other layer');
 const diffId = sha256('tar') as string as DiffId;
-const root1 = { diffId, uncompressedSize: 5, rootHash: 'a'.repeat(64) as RootHash };
+const root1 = { diffId, uncompressedSize: 5, notices: [], rootHash: 'a'.repeat(64) as RootHash };
 const users = {
   diffId,
   uncompressedSize: 5,
+  notices: [
+    { code: 'x-y', message: 'said before', where: 'member a' },
+    { code: 'z', message: 'note', level: 'info' as const },
+  ],
   userFiles: [
     { file: 'passwd', exactName: true, kind: 'text', text: 'root:x:0:0:é\n' },
     { file: 'group', exactName: false, kind: 'whiteout', text: '' },
@@ -194,7 +198,7 @@ describe('several processes', () => {
     process.stdin.once('data', async () => {
       for (let round = 0; round < 40; round += 1) {
         for (const digest of digests) {
-          const value = { diffId, uncompressedSize: Number(me), rootHash: me.repeat(64) };
+          const value = { diffId, uncompressedSize: Number(me), notices: [], rootHash: me.repeat(64) };
           await cache.put(digest, 'ext4', value);
           const found = await cache.get(digest, 'ext4');
           if (found.rootHash !== String(found.uncompressedSize).repeat(64)) problems.push('torn');
