@@ -37,7 +37,7 @@ export interface ImageAccess {
 export function addImageOptions(command: Command, withFacts: boolean): Command {
   command
     .optionsGroup('Images:')
-    .option('--images <map.json>', 'where images are: {"REFERENCE": "oci:DIR[:TAG]", ...}');
+    .option('--images <map.json>', 'where all images are: {"REFERENCE": "oci:DIR[:TAG]", ...}');
   if (withFacts) {
     command.option('--image-facts <file>', 'facts instead of images (repeatable)', collect);
   }
@@ -137,8 +137,7 @@ async function openSource(
   locations: boolean,
 ): Promise<ImageSource> {
   const { openImageMap, openLocations } = await import('../io/image-map.js');
-  const named =
-    options.images === undefined ? registry : await openImageMap(options.images, registry);
+  const named = options.images === undefined ? registry : await openImageMap(options.images);
   return locations ? openLocations(named) : named;
 }
 

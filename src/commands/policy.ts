@@ -129,8 +129,10 @@ async function readRequest(
     file,
     text: await readTextFile(file),
   });
+  const { findKataGuest } = await import('../policy/kata/guests.js');
+  const named = options.guest === undefined ? undefined : findKataGuest(options.guest);
   const manifests = await inOrder(files, read);
-  const guest = await chooseGuest(options, () => inferTarget(manifests));
+  const guest = await chooseGuest(options, named, () => inferTarget(manifests));
   if (options.initdata !== undefined && guest.annotationValue !== 'initdata') {
     throw conflict(`guest ${guest.id} has no initdata`, 'use --target kata');
   }
@@ -161,9 +163,12 @@ async function inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>)
   return results;
 }
 
-async function chooseGuest(options: PolicyOptions, infer: () => string) {
-  const { defaultKataGuest, findKataGuest } = await import('../policy/kata/guests.js');
-  const named = options.guest === undefined ? undefined : findKataGuest(options.guest);
+async function chooseGuest(
+  options: PolicyOptions,
+  named: KataGuest | undefined,
+  infer: () => string,
+): Promise<KataGuest> {
+  const { defaultKataGuest } = await import('../policy/kata/guests.js');
   const target = options.target ?? named?.target ?? infer();
   if (target !== 'aks' && target !== 'kata') {
     throw new ToolError('USAGE_CONFLICT', `policies for target ${target} cannot be generated yet`, {
@@ -254,6 +259,7 @@ async function writeManifests({
       return true;
     }
     if (target === file && text === request.inputs[i]?.text) continue;
+    terminal.detail(`writing ${target}`);
     await writeFileAtomic(target, text);
     terminal.info(`wrote ${target}`);
   }
