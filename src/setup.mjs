@@ -90,6 +90,29 @@ function build() {
 
 const hasCargo = () => spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status === 0;
 
+/** The main job on the bundled pod: each command is shown, then run. */
+function example() {
+  const folder = 'fixtures/example';
+  const images = ['--images', `${folder}/images.json`];
+  const references = Object.keys(
+    JSON.parse(readFileSync(join(root, folder, 'images.json'), 'utf8')),
+  );
+  const manifest = 'out/consumer.yaml';
+  const release = 'out/release-policy.json';
+  mkdirSync(join(root, 'out'), { recursive: true });
+  const authority = 'https://sharedeus2.eus2.attest.azure.net';
+  const commands = [
+    ['layers', ...references, ...images, '--for', 'aks'],
+    ['policy', `${folder}/consumer.yaml`, ...images, '-o', manifest],
+    ['release-policy', 'create', '--authority', authority, '--from', manifest, '-o', release],
+  ];
+  for (const command of commands) {
+    process.stderr.write(`$ podseal ${command.join(' ')}\n`);
+    run(process.execPath, [join(root, 'dist/cli.js'), ...command]);
+  }
+  process.stdout.write(readFileSync(join(root, release)));
+}
+
 const tasks = {
   build() {
     install();
@@ -98,8 +121,8 @@ const tasks = {
   start() {
     install();
     build();
-    const cliArgs = args.length > 0 ? args : ['example'];
-    run(process.execPath, [join(root, 'dist/cli.js'), ...cliArgs], {
+    if (args.length === 0) return example();
+    run(process.execPath, [join(root, 'dist/cli.js'), ...args], {
       cwd: process.env.INIT_CWD ?? root,
     });
   },
