@@ -13,8 +13,6 @@ import type { GuestFamily } from './field-rules.js';
 export interface ReadContext {
   readonly source: YamlSource;
   readonly guest: GuestFamily;
-  /** True: also refuse fields without effect that the guest's reference refuses. */
-  readonly strictFields: boolean;
   /** Names or paths of fields to leave out if they are not supported; see isIgnored. */
   readonly ignoreUnsupported: readonly string[];
   readonly notices: NoticeSink;

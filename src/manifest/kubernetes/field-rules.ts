@@ -1,6 +1,6 @@
 /**
  * How a field of a Kubernetes object is treated, as data. Each object has a table; a field that is not in it is
- * unknown. The guest letters say whose reference generator knows the field (kata policy data, sections 1 and 10).
+ * unknown. Guest letters are those of kata policy data, section 1; the fields those of section 10 and of Kubernetes.
  */
 
 /** Line of guest versions: azl3 (C), aks-3.15 (V), msft-main (M), upstream kata 4.1 (U). */
@@ -14,12 +14,12 @@ export const GUEST_NAMES: Readonly<Record<GuestFamily, string>> = {
 };
 
 export interface FieldRule {
-  /** `read`: part of the workload. `none`: cannot change what the policy must allow. `refused`: would be wrong. */
+  /** `read`: part of the workload. `none`: cannot change what the policy must allow. `refused`: cannot be expressed. */
   readonly effect: 'read' | 'none' | 'refused';
-  /** Guests whose reference accepts the field. */
+  /** Letters of the guests that may have the field. */
   readonly known: string;
-  /** Why a guest that is not in `known` cannot have it. */
-  readonly reason?: string;
+  /** Why the others cannot. */
+  readonly reason: string;
   readonly remedy?: string;
   /** The value that means the same as leaving the field out. */
   readonly unless?: string | boolean;
@@ -36,18 +36,10 @@ export function read(known: string = ALL, reason = 'its policy has no place for 
   return { effect: 'read', known, reason };
 }
 
-/** Part of the workload though no reference reads it. */
-export const readBeyondReference: FieldRule = { effect: 'read', known: '' };
+/** Without effect on what the guest sees, whether or not the reference generators know it. */
+export const harmless: FieldRule = { effect: 'none', known: ALL, reason: '' };
 
-/** Without effect on what the guest sees; `known` names the guests whose reference accepts it too. */
-export function none(known = ''): FieldRule {
-  return { effect: 'none', known };
-}
-
-/** Without effect, and accepted by every reference. */
-export const harmless: FieldRule = none(ALL);
-
-/** Known to Kubernetes, not to the guests. */
+/** Known to Kubernetes; `known` names guests that take it all the same. */
 export function refused(
   reason: string,
   details: Pick<FieldRule, 'remedy' | 'unless' | 'firm'> & { readonly known?: string } = {},

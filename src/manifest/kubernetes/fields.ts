@@ -55,17 +55,12 @@ export function distinctEntries(cursor: Cursor, mapping: YamlMapping): readonly 
 
 /** True if the field belongs to the workload; reports it if the guest cannot have it. */
 function isAdmitted(value: Cursor, entry: YamlEntry, rule: FieldRule): boolean {
-  const { guest, strictFields } = value.context;
+  const { guest } = value.context;
   if (isNull(entry.value)) return false;
   if (rule.known.includes(guest)) return rule.effect === 'read';
-  if (!strictFields) {
-    if (rule.effect === 'none') return false;
-    if (rule.effect === 'read' && rule.known === '') return true;
-    if (rule.unless !== undefined && holds(entry, rule.unless)) return false;
-  }
+  if (rule.unless !== undefined && holds(entry, rule.unless)) return false;
   if (!rule.firm && isLeftOut(value, entry)) return false;
-  const reason = rule.reason ?? 'the reference generator refuses it';
-  report(value, 'MANIFEST_UNSUPPORTED', `${value.path} is not supported: ${reason}`, {
+  report(value, 'MANIFEST_UNSUPPORTED', `${value.path} is not supported: ${rule.reason}`, {
     node: entry.key,
     want: `a manifest for the guest ${GUEST_NAMES[guest]}`,
     hints: [

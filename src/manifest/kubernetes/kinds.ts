@@ -61,13 +61,13 @@ export function isWorkloadKind(kind: string): kind is PodWorkloadKind {
   return Object.hasOwn(POD_PATHS, kind);
 }
 
-/** What is known about a kind of an API version such as `apps/v1`. With `strict` only the reference's kinds are. */
-export function classifyKind(apiVersion: string, kind: string, strict: boolean): KindClass {
+/** What is known about a kind of an API version such as `apps/v1`. */
+export function classifyKind(apiVersion: string, kind: string): KindClass {
   if (isWorkloadKind(kind)) return 'workload';
   if (kind === 'List') return 'list';
   const slash = apiVersion.indexOf('/');
   const group = slash === -1 ? '' : apiVersion.slice(0, slash);
   const kinds = Object.hasOwn(PODLESS_KINDS, group) ? PODLESS_KINDS[group] : undefined;
   if (REFERENCE_PODLESS_KINDS.has(kind)) return kinds?.has(kind) ? 'podless' : 'foreign';
-  return kinds?.has(kind) && !strict ? 'podless' : 'unknown';
+  return kinds?.has(kind) ? 'podless' : 'unknown';
 }

@@ -4,6 +4,7 @@
  */
 import {
   contentOf,
+  isMergeKey,
   keyText,
   type YamlEntry,
   type YamlMapping,
@@ -13,10 +14,8 @@ import { type Cursor, nameOf, report } from './context.js';
 
 /** The entries with those of merged mappings in place of `<<`; explicit keys win. Reports MANIFEST_INVALID. */
 export function mergedEntries(cursor: Cursor, mapping: YamlMapping): readonly YamlEntry[] {
-  const merges = mapping.entries.filter(isMerge);
-  const [merge, second] = merges;
-  // The reference does not expand merge keys: in its eyes `<<` is a field that does not exist.
-  if (merge === undefined || cursor.context.strictFields) return mapping.entries;
+  const [merge, second] = mapping.entries.filter(isMergeKey);
+  if (merge === undefined) return mapping.entries;
   if (second !== undefined) {
     report(cursor, 'MANIFEST_INVALID', `${nameOf(cursor.path)} has two merge keys`, {
       node: second.key,
@@ -25,7 +24,7 @@ export function mergedEntries(cursor: Cursor, mapping: YamlMapping): readonly Ya
   }
   const position = mapping.entries.indexOf(merge);
   const before = new Set(mapping.entries.slice(0, position).map(keyText));
-  const after = mapping.entries.slice(position + 1).filter((entry) => !isMerge(entry));
+  const after = mapping.entries.slice(position + 1).filter((entry) => !isMergeKey(entry));
   const explicit = new Set(after.map(keyText));
   const merged: YamlEntry[] = [];
   for (const entry of sourceEntries(cursor, merge.value)) {
@@ -39,11 +38,6 @@ export function mergedEntries(cursor: Cursor, mapping: YamlMapping): readonly Ya
     if (!explicit.has(key)) merged.push(entry);
   }
   return [...mapping.entries.slice(0, position), ...merged, ...after];
-}
-
-function isMerge(entry: YamlEntry): boolean {
-  const { key } = entry;
-  return key.kind === 'scalar' && key.style === 'plain' && key.text === '<<';
 }
 
 /** Entries of one mapping or of a list of mappings, of which the first that has a key wins. */

@@ -1,5 +1,5 @@
 /** Field tables of a pod and its parts, but for volumes (kata policy data, section 10). */
-import { each, type FieldTable, harmless, none, read, refused } from './field-rules.js';
+import { each, type FieldTable, harmless, read, refused } from './field-rules.js';
 
 const SELINUX = 'the guest applies no SELinux, AppArmor or Windows options';
 const HOST_NAMESPACE = 'a guest has no namespace of its host, and the policy cannot name one';
@@ -7,10 +7,9 @@ const HOST_NAMESPACE = 'a guest has no namespace of its host, and the policy can
 /** Metadata of any object. What the API server fills in says nothing about the pod. */
 export const METADATA: FieldTable = {
   ...each(read(), 'name generateName namespace labels annotations'),
-  uid: harmless,
   ...each(
-    none(),
-    'creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generation managedFields ownerReferences resourceVersion selfLink',
+    harmless,
+    'creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generation managedFields ownerReferences resourceVersion selfLink uid',
   ),
 };
 
@@ -23,12 +22,7 @@ export const POD_SPEC: FieldTable = {
   ),
   ...each(
     harmless,
-    'nodeSelector restartPolicy imagePullSecrets affinity nodeName serviceAccount terminationGracePeriodSeconds tolerations hostname dnsConfig dnsPolicy topologySpreadConstraints priorityClassName',
-  ),
-  ...each(none('U'), 'preemptionPolicy priority schedulerName resources'),
-  ...each(
-    none(),
-    'activeDeadlineSeconds enableServiceLinks hostAliases overhead readinessGates schedulingGates setHostnameAsFQDN subdomain workloadRef',
+    'activeDeadlineSeconds affinity dnsConfig dnsPolicy enableServiceLinks hostAliases hostname hostnameOverride imagePullSecrets nodeName nodeSelector os overhead preemptionPolicy priority priorityClassName readinessGates resources restartPolicy schedulerName schedulingGates serviceAccount setHostnameAsFQDN subdomain terminationGracePeriodSeconds tolerations topologySpreadConstraints',
   ),
   automountServiceAccountToken: refused(
     'the policy always lets the host mount a service account token',
@@ -44,8 +38,6 @@ export const POD_SPEC: FieldTable = {
     remedy: 'add the debugging tools to a container of the pod',
   }),
   resourceClaims: refused('devices of resource claims are in no policy'),
-  hostnameOverride: none(),
-  os: refused('guests run Linux', { remedy: 'remove it' }),
 };
 
 export const POD_SECURITY_CONTEXT: FieldTable = {
@@ -56,7 +48,7 @@ export const POD_SECURITY_CONTEXT: FieldTable = {
     'runAsGroup fsGroup supplementalGroups',
   ),
   allowPrivilegeEscalation: read('MU'),
-  ...each(none(), 'runAsNonRoot seccompProfile'),
+  ...each(harmless, 'runAsNonRoot seccompProfile'),
   fsGroupChangePolicy: refused('the policy holds the default only', {
     unless: 'Always',
     remedy: 'remove it, or set it to Always',
@@ -75,10 +67,11 @@ export const CONTAINER: FieldTable = {
     read(),
     'name image securityContext volumeMounts env envFrom resources command args lifecycle livenessProbe readinessProbe startupProbe serviceAccountName tty terminationMessagePath',
   ),
-  ...each(harmless, 'imagePullPolicy ports restartPolicy stdin'),
   volumeDevices: read('VMU', 'its policy holds no block devices'),
-  terminationMessagePolicy: none('U'),
-  ...each(none(), 'resizePolicy restartPolicyRules stdinOnce'),
+  ...each(
+    harmless,
+    'imagePullPolicy ports resizePolicy restartPolicy restartPolicyRules stdin stdinOnce terminationMessagePolicy',
+  ),
   workingDir: refused('the policy allows the working directory of the image only', {
     remedy: 'set the directory in the image, or begin the command with sh -c "cd DIRECTORY && ..."',
   }),
@@ -90,8 +83,7 @@ export const CONTAINER_SECURITY_CONTEXT: FieldTable = {
     'readOnlyRootFilesystem allowPrivilegeEscalation privileged capabilities runAsUser',
   ),
   runAsGroup: read('MU', 'its policy holds no groups of the manifest'),
-  seccompProfile: harmless,
-  runAsNonRoot: none(),
+  ...each(harmless, 'runAsNonRoot seccompProfile'),
   procMount: refused('the policy holds the default mount of /proc only', {
     unless: 'Default',
     remedy: 'remove it, or set it to Default',
@@ -107,18 +99,18 @@ export const RESOURCES: FieldTable = {
   claims: refused('devices of resource claims are in no policy'),
 };
 
-const TIMING = 'initialDelaySeconds timeoutSeconds periodSeconds failureThreshold successThreshold';
-
 export const PROBE: FieldTable = {
   exec: read(),
-  ...each(harmless, `httpGet tcpSocket ${TIMING}`),
-  ...each(none('U'), 'grpc terminationGracePeriodSeconds'),
+  ...each(
+    harmless,
+    'httpGet tcpSocket grpc initialDelaySeconds timeoutSeconds periodSeconds failureThreshold successThreshold terminationGracePeriodSeconds',
+  ),
 };
 
-export const LIFECYCLE: FieldTable = { ...each(read(), 'postStart preStop'), stopSignal: none() };
+export const LIFECYCLE: FieldTable = { ...each(read(), 'postStart preStop'), stopSignal: harmless };
 
 /** The kubelet sends requests and waits; only exec reaches into the guest. */
-export const HOOK: FieldTable = { exec: read(), ...each(none(), 'httpGet tcpSocket sleep') };
+export const HOOK: FieldTable = { exec: read(), ...each(harmless, 'httpGet tcpSocket sleep') };
 
 export const EXEC: FieldTable = { command: read() };
 
@@ -147,7 +139,7 @@ export const KEY_REFERENCE: FieldTable = each(read(), 'name key optional');
 export const FIELD_REFERENCE: FieldTable = { fieldPath: read(), apiVersion: harmless };
 export const RESOURCE_REFERENCE: FieldTable = {
   resource: read(),
-  ...each(none(), 'containerName divisor'),
+  ...each(harmless, 'containerName divisor'),
 };
 export const ENVIRONMENT_FROM: FieldTable = each(read(), 'configMapRef secretRef prefix');
 export const OBJECT_REFERENCE: FieldTable = each(read(), 'name optional');

@@ -42,8 +42,6 @@ export interface ManifestOptions {
   readonly ignoreUnsupported?: readonly string[];
   /** If any are given, only pods whose runtimeClassName starts with one of them get a policy (section 3.4). */
   readonly runtimeClassPrefixes?: readonly string[];
-  /** True: refuse every field that the guest's reference generator refuses, those without effect included. */
-  readonly strictFields?: boolean;
   readonly notices: NoticeSink;
 }
 
@@ -145,7 +143,7 @@ function readObject(reader: DocumentReader, object: FoundObject): Header | undef
   const header = readHeader(cursor);
   if (header === undefined) return undefined;
   const { apiVersion, kind } = header;
-  const found = classifyKind(apiVersion, kind, options.strictFields ?? false);
+  const found = classifyKind(apiVersion, kind);
   if (isWorkloadKind(kind)) addWorkload(reader, object, kind);
   else if (found === 'list') checkList(cursor);
   else if (found === 'podless' || found === 'foreign') {
@@ -165,7 +163,6 @@ function cursorOf(
   const context: ReadContext = {
     source: document.source,
     guest: options.guest,
-    strictFields: options.strictFields ?? false,
     ignoreUnsupported: options.ignoreUnsupported ?? [],
     notices,
     errors,

@@ -1,5 +1,5 @@
 /** Field tables of volumes and claims (kata policy data, sections 9.4 and 10). */
-import { each, type FieldTable, harmless, none, read, refused } from './field-rules.js';
+import { each, type FieldTable, harmless, read, refused } from './field-rules.js';
 
 const NO_RULE = 'no rule of the guest covers such a mount';
 
@@ -28,33 +28,28 @@ export const CLAIM_SOURCE: FieldTable = {
 };
 
 /** Content of these volumes comes from the host; the policy holds the mount only. */
-export const CONFIG_MAP_SOURCE: FieldTable = {
-  ...each(harmless, 'name items optional'),
-  defaultMode: none(),
-};
-export const SECRET_SOURCE: FieldTable = {
-  ...each(harmless, 'secretName defaultMode items'),
-  optional: none('U'),
-};
-export const PROJECTED_SOURCE: FieldTable = { defaultMode: harmless, sources: none() };
-export const DOWNWARD_SOURCE: FieldTable = { items: harmless, defaultMode: none() };
+export const CONFIG_MAP_SOURCE: FieldTable = each(harmless, 'name defaultMode items optional');
+export const SECRET_SOURCE: FieldTable = each(harmless, 'secretName defaultMode items optional');
+export const PROJECTED_SOURCE: FieldTable = each(harmless, 'defaultMode sources');
+export const DOWNWARD_SOURCE: FieldTable = each(harmless, 'defaultMode items');
 export const AZURE_FILE_SOURCE: FieldTable = each(harmless, 'secretName shareName readOnly');
 
 export const EPHEMERAL_SOURCE: FieldTable = { volumeClaimTemplate: read() };
 
 export const CLAIM_TEMPLATE: FieldTable = {
   ...each(read(), 'metadata spec'),
-  ...each(harmless, 'apiVersion kind'),
-  status: none(),
+  ...each(harmless, 'apiVersion kind status'),
 };
 
 export const CLAIM_SPEC: FieldTable = {
   storageClassName: read(),
-  ...each(harmless, 'resources accessModes'),
   volumeMode: refused('a claim of the policy is a file system', {
     known: 'MU',
     unless: 'Filesystem',
     remedy: 'remove it, or set it to Filesystem',
   }),
-  ...each(none(), 'dataSource dataSourceRef selector volumeAttributesClassName volumeName'),
+  ...each(
+    harmless,
+    'accessModes dataSource dataSourceRef resources selector volumeAttributesClassName volumeName',
+  ),
 };

@@ -1,41 +1,30 @@
 /** Field tables of workload objects and attachments (kata policy data, sections 8.4 and 10). */
 import type { PodWorkloadKind } from '../../workload/pod.js';
-import {
-  each,
-  type FieldTable,
-  harmless,
-  none,
-  read,
-  readBeyondReference,
-  refused,
-} from './field-rules.js';
+import { each, type FieldTable, harmless, read, refused } from './field-rules.js';
 
 /** Any object that makes pods. */
 export const WORKLOAD: FieldTable = {
   ...each(read(), 'metadata spec'),
-  ...each(harmless, 'apiVersion kind'),
-  status: none(),
+  ...each(harmless, 'apiVersion kind status'),
 };
 
-export const LIST: FieldTable = {
-  ...each(harmless, 'apiVersion kind items'),
-  metadata: none(),
-};
+export const LIST: FieldTable = each(harmless, 'apiVersion kind items metadata');
 
 /** Spec of each kind whose pods come from a template; a Pod's own spec is POD_SPEC. */
 export const SPECS: Readonly<Record<Exclude<PodWorkloadKind, 'Pod'>, FieldTable>> = {
   Deployment: {
     template: read(),
-    ...each(harmless, 'replicas selector strategy'),
-    ...each(none('U'), 'minReadySeconds paused progressDeadlineSeconds revisionHistoryLimit'),
+    ...each(
+      harmless,
+      'minReadySeconds paused progressDeadlineSeconds replicas revisionHistoryLimit selector strategy',
+    ),
   },
   StatefulSet: {
     ...each(read(), 'template volumeClaimTemplates serviceName selector'),
     ...each(
       harmless,
-      'replicas updateStrategy revisionHistoryLimit minReadySeconds podManagementPolicy persistentVolumeClaimRetentionPolicy',
+      'minReadySeconds ordinals persistentVolumeClaimRetentionPolicy podManagementPolicy replicas revisionHistoryLimit updateStrategy',
     ),
-    ordinals: none(),
   },
   DaemonSet: {
     template: read(),
@@ -51,17 +40,15 @@ export const SPECS: Readonly<Record<Exclude<PodWorkloadKind, 'Pod'>, FieldTable>
   },
   Job: {
     template: read(),
-    backoffLimit: harmless,
     ...each(
-      none('U'),
-      'activeDeadlineSeconds backoffLimitPerIndex completions managedBy manualSelector maxFailedIndexes parallelism podFailurePolicy podReplacementPolicy successPolicy suspend ttlSecondsAfterFinished',
+      harmless,
+      'activeDeadlineSeconds backoffLimit backoffLimitPerIndex completions managedBy manualSelector maxFailedIndexes parallelism podFailurePolicy podReplacementPolicy selector successPolicy suspend ttlSecondsAfterFinished',
     ),
     completionMode: refused('the index reaches the container as a variable that no rule allows', {
       known: 'U',
       unless: 'NonIndexed',
       remedy: 'remove it, or set it to NonIndexed',
     }),
-    selector: none(),
   },
   CronJob: {
     jobTemplate: read(),
@@ -88,7 +75,6 @@ export const CONFIG_MAP: FieldTable = {
 
 export const SECRET: FieldTable = {
   ...OBJECT,
-  data: read(),
-  stringData: readBeyondReference,
+  ...each(read(), 'data stringData'),
   ...each(harmless, 'immutable type'),
 };

@@ -63,6 +63,11 @@ const STYLES: Readonly<Record<number, ScalarStyle>> = {
   [SCALAR_STYLE.FOLDED_BLOCK]: 'folded',
 };
 const ABSENT = -1;
+/** Tags that say what a collection is anyway. */
+const OWN_TAGS: Readonly<Record<number, string>> = {
+  [EVENT_ID.SEQUENCE]: '!!seq',
+  [EVENT_ID.MAPPING]: '!!map',
+};
 const ESCAPE = /\\(?:U([0-9a-fA-F]{8})|[\s\S])/g;
 const LAST_CHARACTER = 0x10ffff;
 const LONE_SURROGATE = /\p{Surrogate}/u;
@@ -114,6 +119,12 @@ function closeDocument(builder: Builder): void {
 }
 
 function openCollection(builder: Builder, event: CollectionEvent): void {
+  if (builder.frames.length >= LIMITS.yamlDepth) {
+    throw new ToolError('LIMIT_EXCEEDED', `${builder.source.file} is nested too deeply`, {
+      where: locate(builder.source, event.start),
+      want: `at most ${LIMITS.yamlDepth} levels`,
+    });
+  }
   const items: YamlNode[] = [];
   const entries: YamlEntry[] = [];
   const shared = {
@@ -299,18 +310,20 @@ function addNode(builder: Builder, node: YamlNode, size: number): void {
   }
 }
 
-function properties(builder: Builder, event: ScalarEvent | CollectionEvent) {
+interface Properties {
+  readonly anchor?: string;
+  readonly tag?: string;
+}
+
+const NO_PROPERTIES: Properties = {};
+
+function properties(builder: Builder, event: ScalarEvent | CollectionEvent): Properties {
+  if (event.tagStart === ABSENT && event.anchorStart === ABSENT) return NO_PROPERTIES;
   const { text } = builder.source;
   const written = event.tagStart === ABSENT ? undefined : text.slice(event.tagStart, event.tagEnd);
-  const own =
-    event.type === EVENT_ID.MAPPING
-      ? '!!map'
-      : event.type === EVENT_ID.SEQUENCE
-        ? '!!seq'
-        : undefined;
+  const { anchorStart, anchorEnd } = event;
   return withoutAbsent({
-    anchor:
-      event.anchorStart === ABSENT ? undefined : text.slice(event.anchorStart, event.anchorEnd),
-    tag: written === own ? undefined : written,
+    anchor: anchorStart === ABSENT ? undefined : text.slice(anchorStart, anchorEnd),
+    tag: written === OWN_TAGS[event.type] ? undefined : written,
   });
 }

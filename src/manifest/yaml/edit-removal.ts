@@ -1,7 +1,7 @@
 /** Takes entries out of a mapping of a YAML text, as splices. */
 import { breakAt, endOfLine, skipBlanks, startOfLine, startsComment } from './blank.js';
 import { behindColon, type FoundMapping, findMapping, ownEntry, type YamlPath } from './edit.js';
-import type { YamlEntry, YamlMapping } from './node.js';
+import type { YamlDocument, YamlEntry, YamlMapping } from './node.js';
 import { NotEditable, type Splice } from './splice.js';
 
 /** Splices that remove these keys from the mapping at `path`; none for what is not there. Throws NotEditable. */
@@ -17,37 +17,56 @@ export function planRemoval(
   if (gone.length === 0) return [];
   const marked = gone.find(({ key }) => key.anchor !== undefined || key.tag !== undefined);
   if (marked !== undefined) throw new NotEditable('its key has an anchor or tag', marked.key.start);
-  if (gone.length === mapping.entries.length) return [clearMapping(found)];
-  return mapping.flow
-    ? removeFromFlow(mapping, gone)
-    : gone.map((entry) => removeLines(found.text, mapping, entry));
-}
-
-/** Leaves `{}` where the mapping was. */
-function clearMapping({ text, mapping, entry }: FoundMapping): Splice {
-  if (mapping.flow) return { start: mapping.start + 1, end: mapping.end - 1, text: '' };
-  const colon = entry === undefined ? undefined : behindColon(text, entry);
-  const between = colon === undefined ? '#' : text.slice(colon, mapping.start);
-  if (colon === undefined || /[^ \t\r\n]/.test(between)) {
-    throw new NotEditable('something stands between its key and its only entry', mapping.start);
+  const isCleared = gone.length === mapping.entries.length;
+  if (mapping.flow) {
+    return isCleared ? [insideOf(mapping)] : removeFromFlow(mapping, gone);
   }
-  return { start: colon, end: endOfEntry(text, mapping.after), text: ' {}' };
+  const lines = gone.map((entry) => removeLines(found.text, entry));
+  return [...(isCleared ? [leaveBraces(found)] : []), ...joinOverlaps(lines)];
 }
 
-/** The lines of an entry of a block mapping, with the line break behind them. */
-function removeLines(text: string, mapping: YamlMapping, entry: YamlEntry): Splice {
+function insideOf(mapping: YamlMapping): Splice {
+  return { start: mapping.start + 1, end: mapping.end - 1, text: '' };
+}
+
+/** `{}` behind the key of a mapping that loses all its lines. */
+function leaveBraces({ text, mapping, entry }: FoundMapping): Splice {
+  const colon = entry === undefined ? undefined : behindColon(text, entry);
+  if (colon === undefined || mapping.anchor !== undefined || mapping.tag !== undefined) {
+    throw new NotEditable('nothing would be left of it', mapping.start);
+  }
+  return { start: colon, end: colon, text: ' {}' };
+}
+
+/** The lines of an entry of a block mapping, with the line break behind them, else the one before them. */
+function removeLines(text: string, entry: YamlEntry): Splice {
   const start = startOfLine(text, entry.key.start);
-  if (text.slice(start, entry.key.start).trim() !== '') {
+  if (skipExplicitMark(text, start) !== entry.key.start) {
     throw new NotEditable('its entry shares its line with something before it', entry.key.start);
   }
   const { after } = entry.value;
   const end = endOfEntry(text, after);
+  if (startOfLine(text, after) === after) return { start, end, text: '' };
   const lineBreak = breakAt(text, end);
-  if (end === after && startOfLine(text, after) === after) return { start, end, text: '' };
   if (lineBreak !== '') return { start, end: end + lineBreak.length, text: '' };
-  // The last line of the text has no break: the one before it goes.
-  const isFirst = mapping.entries.indexOf(entry) === 0;
-  return { start: isFirst ? start : breakBefore(text, start), end, text: '' };
+  return { start: breakBefore(text, start), end, text: '' };
+}
+
+/** Offset of the key on a line: behind blanks and the `? ` of an explicit key. */
+function skipExplicitMark(text: string, lineStart: number): number {
+  const next = skipBlanks(text, lineStart);
+  return text[next] === '?' ? skipBlanks(text, next + 1) : next;
+}
+
+/** Neighbours at the end of a text both claim the break between them. */
+function joinOverlaps(splices: readonly Splice[]): readonly Splice[] {
+  const joined: Splice[] = [];
+  for (const splice of splices.toSorted((a, b) => a.start - b.start)) {
+    const last = joined.at(-1);
+    if (last === undefined || last.end <= splice.start) joined.push(splice);
+    else joined[joined.length - 1] = { ...last, end: Math.max(last.end, splice.end) };
+  }
+  return joined;
 }
 
 function breakBefore(text: string, lineStart: number): number {

@@ -6,6 +6,7 @@ import { breakAt, endOfLine, isBreak, skipBlanks, startOfLine, startsComment } f
 import { insertIntoFlow, printFlow } from './edit-flow.js';
 import {
   contentOf,
+  isMergeKey,
   isNull,
   keyText,
   type YamlDocument,
@@ -120,7 +121,7 @@ function editable(node: YamlNode) {
 }
 
 function refuseMerge(mapping: YamlMapping, key: string): void {
-  const merge = mapping.entries.find((entry) => keyText(entry) === '<<');
+  const merge = mapping.entries.find(isMergeKey);
   if (merge === undefined) return;
   throw new NotEditable(`${key} may come from the merge key <<`, merge.key.start);
 }

@@ -79,6 +79,11 @@ export function keyText(entry: YamlEntry): string | undefined {
   return key.tag === undefined || key.tag === '!!str' ? key.text : undefined;
 }
 
+/** True for `<<`, unquoted. */
+export function isMergeKey({ key }: YamlEntry): boolean {
+  return key.kind === 'scalar' && key.style === 'plain' && key.text === '<<';
+}
+
 /** The last entry with this key: of duplicate keys the last one counts, for kubectl and for the reference. */
 export function findEntry(mapping: YamlMapping, key: string): YamlEntry | undefined {
   return mapping.entries.findLast((entry) => keyText(entry) === key);

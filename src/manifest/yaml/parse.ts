@@ -10,11 +10,19 @@ import { LIMITS } from '../../core/limits.js';
 import { buildTree } from './build.js';
 import { buildSource, locate, type YamlDocument, type YamlSource } from './node.js';
 
+/** The parser counts scalars, and keys that it tries, as levels of their own; build.ts counts collections. */
+const PARSER_LEVELS = 3;
 /** Line separators of YAML 1.1, which kubectl and the reference honour and YAML 1.2 does not. */
 const FOREIGN_BREAK = /[\u0085\u2028\u2029]/;
 /** Each node needs a separator before it, and one more for its value or for an empty neighbour. */
 const NODES_PER_SEPARATOR = 4;
 const SEPARATORS = /[\n\r,:?[{-]/g;
+
+/** For what kubectl lets pass and YAML 1.2 does not, by the parser's reason. */
+const SYNTAX_HINTS: Readonly<Record<string, string>> = {
+  'deficient indentation':
+    'indent the lines inside quotes, brackets and braces further than the key, the closing one too',
+};
 
 /**
  * All documents of a text, those without content included. `file` names the text in messages.
@@ -32,7 +40,7 @@ export function parseYaml(text: string, file: string): readonly YamlDocument[] {
 
 function parse(source: YamlSource): readonly Event[] {
   try {
-    return parseEvents(source.text, { maxDepth: LIMITS.yamlDepth });
+    return parseEvents(source.text, { maxDepth: LIMITS.yamlDepth + PARSER_LEVELS });
   } catch (cause) {
     if (!(cause instanceof YAMLException)) throw cause;
     const where = locate(source, Math.min(cause.mark?.position ?? 0, source.text.length));
@@ -45,6 +53,7 @@ function parse(source: YamlSource): readonly Event[] {
     }
     throw new ToolError('MANIFEST_SYNTAX', `${source.file} is not valid YAML: ${cause.reason}`, {
       where,
+      hints: Object.hasOwn(SYNTAX_HINTS, cause.reason) ? [SYNTAX_HINTS[cause.reason]!] : [],
       cause,
     });
   }

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { setAnnotations } from '../../../src/manifest/annotate.js';
+import { parseYaml } from '../../../src/manifest/yaml/parse.js';
+import { goldenManifests } from '../../support/golden-manifests.js';
+import { emitAsReference } from '../../support/reference-emitter.js';
+
+/** A value that the reference's emitter does not quote. */
+const MARK = 'cG9saWN5';
+
+/**
+ * An edited input, written out as the reference writes documents, must be the reference's own output: this holds
+ * the scalars, the printer, and the place of the annotation to their model at once.
+ */
+describe('scalars and annotations against the YAML that the reference generators write', () => {
+  const rewritten = goldenManifests().filter(({ outcome }) => outcome === 'ok');
+  it.each(rewritten)('$name $family', ({ text, expected, read }) => {
+    const key = expected.policies[0]?.annotation_key ?? '';
+    const edits = read().workloads.map(({ placement }) => ({ ...placement, key, value: MARK }));
+    const edited = setAnnotations(text, edits, 'input.yaml');
+    const output = emitAsReference(parseYaml(edited, 'edited.yaml'));
+    const marked = output.replaceAll(`${key}: ${MARK}`, `${key}: @POLICY@`);
+    const digest = createHash('sha256').update(marked).digest('hex');
+    expect(digest, marked).toBe(expected.yaml?.rewritten_sha256);
+  });
+});
