@@ -37,7 +37,8 @@ export interface GoldenPolicy {
   readonly item?: number;
   readonly kind: string;
   readonly name: string;
-  readonly annotation_path: string;
+  /** null where the output of the reference is not YAML. */
+  readonly annotation_path: string | null;
   readonly policy_bytes: number;
   readonly policy_sha256: string;
   readonly policy_data_bytes: number;

@@ -40,7 +40,7 @@ const UNKNOWN_VALUES: Readonly<Record<EnvRules['unknownValue'], UnknownValue>> =
 export function buildEnv(context: ContainerContext): readonly string[] {
   const { container, isPause } = context;
   const env = new VariableList(context.image.image.config.env ?? [DEFAULT_PATH]);
-  if (container.tty === true && !isPause) env.push('TERM=xterm');
+  if (container.tty === true) env.push('TERM=xterm');
   if (!isPause) env.push('HOSTNAME=$(host-name)');
   const add = (text: string, at: string) => {
     if (env.add(text)) return;

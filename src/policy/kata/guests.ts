@@ -19,6 +19,8 @@ export interface KataGuest {
   readonly isDefault: boolean;
   /** Our settings, below policies/kata/settings. */
   readonly settingsFile: string;
+  /** Our rules, below policies/kata/rules; absent where the user has to name a rules file. */
+  readonly rulesFile?: string;
 
   /** Annotation that carries the policy, and what its value is: base64(policy text) or base64(gzip(initdata)). */
   readonly annotationKey: string;
@@ -130,6 +132,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     target: 'aks',
     isDefault: true,
     settingsFile: 'azl3.json',
+    rulesFile: 'azl3.rego',
     annotationKey: POLICY_ANNOTATION,
     annotationValue: 'policy',
     ociVersion: '1.1.0-rc.1',

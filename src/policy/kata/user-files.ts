@@ -46,14 +46,12 @@ interface ScanRule {
   /** Members under names such as `./etc/passwd` count too. */
   readonly normalises: boolean;
   readonly files: readonly FileName[];
-  /** A removed file is forgotten; otherwise its mark stays as the text. */
-  readonly forgetsRemoved: boolean;
 }
 
 const SCAN_RULES: Readonly<Record<Exclude<UserRules['files'], 'none'>, ScanRule>> = {
-  'passwd-first': { normalises: false, files: ['passwd'], forgetsRemoved: false },
-  'exact-names': { normalises: false, files: ['passwd', 'group'], forgetsRemoved: true },
-  'normalised-names': { normalises: true, files: ['passwd', 'group'], forgetsRemoved: true },
+  'passwd-first': { normalises: false, files: ['passwd'] },
+  'exact-names': { normalises: false, files: ['passwd', 'group'] },
+  'normalised-names': { normalises: true, files: ['passwd', 'group'] },
 };
 
 /**
@@ -61,7 +59,7 @@ const SCAN_RULES: Readonly<Record<Exclude<UserRules['files'], 'none'>, ScanRule>
  * member that the guest's scan reads and that is not UTF-8.
  */
 export function combineUserFiles(
-  layers: readonly LayerFacts[],
+  layers: readonly Pick<LayerFacts, 'userFiles'>[],
   files: UserRules['files'],
   image: string,
 ): UserFileTexts {
@@ -71,7 +69,7 @@ export function combineUserFiles(
   for (const [index, layer] of layers.entries()) {
     const found = scanLayer(layer.userFiles, rule, `${image} layer ${index + 1}`);
     for (const file of rule.files) {
-      if (rule.forgetsRemoved && found[file] === WHITEOUT) texts[file] = '';
+      if (found[file] === WHITEOUT) texts[file] = '';
       else if (found[file] !== '') texts[file] = found[file];
     }
   }

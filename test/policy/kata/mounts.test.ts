@@ -80,6 +80,18 @@ describe('settings mounts', () => {
     expect(find(buildOne('C', {}, { patch: listed }), '/extra')?.options).toEqual(['rbind']);
   });
 
+  it('that are listed twice: the second replaces the first, without access of the root', () => {
+    const again = (destination: string) => {
+      const mount = { destination, type_: 'bind', options: ['again'] };
+      return { patch: [{ op: 'add', path: '/other_container/Mounts/-', value: mount }] };
+    };
+    const hostname = buildOne('C', {}, again('/etc/hostname'));
+    expect(find(hostname, '/etc/hostname')?.options).toEqual(['again']);
+    const log = buildOne('C', { terminationMessagePath: '/end' }, again('/dev/termination-log'));
+    const ends = log.OCI.Mounts?.filter(({ destination }) => destination === '/end');
+    expect(ends?.map(({ options }) => options[0])).toEqual(['rbind', 'again']);
+  });
+
   it('replace base mounts in their place', () => {
     const mount = { destination: '/sys', source: 's', type_: 't', options: [] };
     const patch = [

@@ -60,6 +60,19 @@ describe('references in variables', () => {
     expect(resolveEnv('A=x=y', 'A=2', 'B=$(A)')).toEqual(['A=x=y', 'A=2', 'B=$(A)']);
   });
 
+  it.each([
+    'bundle-id',
+    'host-ip',
+    'node-name',
+    'pod-ip',
+    'pod-uid',
+    'sandbox-id',
+    'sandbox-name',
+    'sandbox-namespace',
+  ])('insert a value with the placeholder %s', (name) => {
+    expect(resolveEnv(`A=$(${name})`, 'B=<$(A)>')[1]).toBe(`B=<$(${name})>`);
+  });
+
   it('insert a value with a placeholder of the rules, but no other reference', () => {
     expect(resolveEnv('N=$(sandbox-name)', 'M=$(N).svc')).toEqual([
       'N=$(sandbox-name)',

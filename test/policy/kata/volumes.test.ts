@@ -244,8 +244,12 @@ describe('shared volumes', () => {
   });
 
   it('replace a mount that is there', () => {
-    const { mounts } = volumeOf('C', host('/x'), { mount: { mountPath: '/etc/hosts' } });
-    expect(mounts.map(brief)).toEqual([['bind', '$(sfprefix)hosts$', 'rbind,rprivate,rw']]);
+    for (const source of [host('/x'), claim]) {
+      const { mounts } = volumeOf('C', source, { mount: { mountPath: '/etc/hosts' } });
+      expect(mounts.map(brief)).toEqual([['bind', '$(sfprefix)hosts$', 'rbind,rprivate,rw']]);
+    }
+    const dir = volumeOf('C', { kind: 'empty-dir' }, { mount: { mountPath: '/etc/hosts' } });
+    expect(dir.mounts).toHaveLength(2);
   });
 });
 
