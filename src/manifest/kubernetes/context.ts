@@ -16,8 +16,14 @@ export interface ReadContext {
   /** Names or paths of fields to leave out if they are not supported; see isIgnored. */
   readonly ignoreUnsupported: readonly string[];
   readonly notices: NoticeSink;
-  /** Problems of all documents; nothing is returned unless it stays empty. */
-  readonly errors: ToolError[];
+  /** What was found so far; no workload is returned unless it stays empty. */
+  readonly problems: Problem[];
+}
+
+/** An error and the offset of what it is about, which gives the order of messages. */
+export interface Problem {
+  readonly error: ToolError;
+  readonly offset: number;
 }
 
 /** A node and the path to it, e.g. `spec.containers[0].image`; the path of the document itself is empty. */
@@ -56,10 +62,9 @@ export function report(
   message: string,
   details: Omit<ErrorDetails, 'where'> & { readonly node?: YamlNode } = {},
 ): void {
-  const { node, ...rest } = details;
-  cursor.context.errors.push(
-    new ToolError(code, message, { where: placeOf(cursor, node), ...rest }),
-  );
+  const { node = cursor.node, ...rest } = details;
+  const error = new ToolError(code, message, { where: placeOf(cursor, node), ...rest });
+  cursor.context.problems.push({ error, offset: node.start });
 }
 
 /**

@@ -51,8 +51,8 @@ function readSource(variable: Fields): EnvSource {
 }
 
 function readReference(cursor: Cursor): EnvSource {
-  const { errors } = cursor.context;
-  const reported = errors.length;
+  const { problems } = cursor.context;
+  const reported = problems.length;
   const found = [...openFields(cursor, ENVIRONMENT_SOURCE).values];
   const [first] = found;
   if (found.length === 1 && first !== undefined) {
@@ -60,7 +60,7 @@ function readReference(cursor: Cursor): EnvSource {
     return REFERENCES[name]?.(reference) ?? { kind: 'none' };
   }
   // A reference that was just refused need not be reported as missing too.
-  if (found.length > 1 || errors.length === reported) {
+  if (found.length > 1 || problems.length === reported) {
     report(cursor, 'MANIFEST_INVALID', `${cursor.path} has no source, or more than one`, {
       want: `one of ${Object.keys(REFERENCES).join(', ')}`,
     });

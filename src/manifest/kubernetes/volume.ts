@@ -61,12 +61,12 @@ const SOURCES: Readonly<Record<string, SourceReader>> = {
 
 /** One element of `volumes`: a name and exactly one source. */
 export function readVolume(cursor: Cursor): Volume {
-  const { errors } = cursor.context;
-  const reported = errors.length;
+  const { problems } = cursor.context;
+  const reported = problems.length;
   const fields = openFields(cursor, VOLUME);
   const found = [...fields.values].filter(([key]) => key !== 'name');
   // A source that was just refused need not be reported as missing too.
-  const refused = found.length === 0 && errors.length > reported;
+  const refused = found.length === 0 && problems.length > reported;
   const source = refused ? NO_SOURCE : readSource(cursor, found);
   return { name: requiredText(fields, 'name'), source, at: placeOf(cursor) };
 }
