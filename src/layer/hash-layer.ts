@@ -125,13 +125,13 @@ async function readContent(
   return { ...(await outputs.finish()), encoding, diffId, uncompressedSize };
 }
 
-/** SHA-256 of all members, and of the first alone if others follow that are not empty. */
+/** SHA-256 of all members, and of the first alone if others have bytes too (an empty member has no piece). */
 class DiffHash {
   readonly #all: Hash = createHash('sha256');
   firstMember: DiffId | undefined;
 
   update({ bytes, member }: LayerPiece): void {
-    if (member > 0 && bytes.length > 0) this.firstMember ??= diffIdOf(this.#all.copy());
+    if (member > 0) this.firstMember ??= diffIdOf(this.#all.copy());
     this.#all.update(bytes);
   }
 

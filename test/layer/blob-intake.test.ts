@@ -66,6 +66,18 @@ describe('BlobIntake', () => {
     expect(() => intake.verify()).toThrow(failure);
   });
 
+  it('stops when it is told to', async () => {
+    const controller = new AbortController();
+    const intake = new BlobIntake(chunked(blob, 300), {
+      what: 'layer 1',
+      maxBytes: 2000,
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    await expect(collect(intake)).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    expect(intake.sizeBytes).toBe(300);
+  });
+
   it('proves nothing before the end', async () => {
     const intake = intakeOf(blob);
     for await (const chunk of intake) {

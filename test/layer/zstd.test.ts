@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteSource } from '../../src/layer/byte-source.js';
 import { isZstd, unzstd } from '../../src/layer/zstd.js';
-import { chunked, collect, digestOf, nextTurn, streamOf, watched } from '../support/streams.js';
+import { chunked, collect, digestOf, streamOf } from '../support/streams.js';
 import { patternBytes } from '../support/verity.js';
 import { ZSTD_LEVEL_1, ZSTD_LEVEL_19, zstdSampleContent } from '../support/zstd-samples.js';
 
@@ -119,8 +119,10 @@ describe.each(DECODERS)('unzstd with %s', (decoder) => {
   });
 
   it('refuses a frame that does not have its content size', async () => {
-    const data = Buffer.from('28b52ffd2005190000' + '6869', 'hex');
+    const data = Buffer.from('28b52ffd2005110000' + '6869', 'hex');
     await expect(decode(data)).rejects.toMatchObject({ code: 'LAYER_CORRUPT' });
+    data[5] = 2;
+    expect((await decode(data)).toString()).toBe('hi');
   });
 
   it('refuses bytes behind the last frame, and says where', async () => {
@@ -134,17 +136,14 @@ describe.each(DECODERS)('unzstd with %s', (decoder) => {
   it('makes of a bomb only what is asked for', async () => {
     const run = { fill: 0, bytes: Buffer.alloc(131_072) };
     const bomb = plainFrame(Array.from({ length: 10_000 }, () => run));
-    const { stream, state } = watched(chunked(bomb, 1000));
-    const source = new ByteSource(stream);
+    const before = process.memoryUsage().arrayBuffers;
     let total = 0;
-    for await (const piece of unzstd(source, decoder)) {
-      expect(piece.length).toBeLessThanOrEqual(1 << 20);
+    for await (const piece of unzstd(new ByteSource(streamOf(bomb)), decoder)) {
       total += piece.length;
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 << 20);
       if (total > 3 << 20) break;
     }
-    source.close();
-    await nextTurn();
-    expect(state.chunkCount).toBeLessThan(20);
+    expect(total).toBeLessThan(5 << 20);
   });
 
   it('throws what the source throws', async () => {
