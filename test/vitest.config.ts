@@ -4,7 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
-    testTimeout: 60_000,
+    testTimeout: 120_000,
+    maxConcurrency: 2,
     restoreMocks: true,
     unstubEnvs: true,
     allowOnly: false,

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
@@ -16,7 +17,7 @@ export interface CliResult {
 
 export interface CliOptions {
   readonly cwd?: string;
-  readonly stdin?: string | Uint8Array;
+  readonly stdin?: string | Uint8Array | Iterable<Uint8Array>;
   readonly env?: Readonly<Record<string, string>>;
   /** Gets the process when it has been started. */
   readonly onStart?: (child: ChildProcess) => void;
@@ -52,7 +53,9 @@ export function podseal(args: readonly string[], options: CliOptions = {}): Prom
     });
     // A program that fails before it reads stdin closes the pipe: that is for the test to see in its result.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(options.stdin ?? '');
+    const { stdin = '' } = options;
+    if (typeof stdin === 'string' || stdin instanceof Uint8Array) child.stdin.end(stdin);
+    else Readable.from(stdin).pipe(child.stdin);
   });
 }
 
