@@ -7,11 +7,14 @@ const MATTERS = {
   'ext4-corrupt-extents':
     'files above 42.375 GiB get a broken extent tree from this format: the layer is unusable in the guest',
   'implied-parent-directories':
-    'parent directories are missing in the tar and were implied; guests older than September 2024 hash such layers differently',
+    'parent directories are missing in the tar and were implied; tools older than September 2024 give such layers another root hash',
   'pax-global-header': 'global tar headers become empty files in the guest',
   'gnu-dump-directory': 'GNU dump directories become regular files in the guest',
   'pax-records-ignored': 'tar records have no effect in the guest',
   'pax-header-dropped': 'extended tar headers have no effect because another one follows them',
+  'symlink-too-long': 'symbolic links of 4096 bytes or more cannot be read in the guest',
+  'xattr-order-unsorted':
+    'extended attributes are stored in an order in which the guest does not find all of them',
   'xattr-order-unstable':
     'extended attributes are stored in an order that depends on the Go release of the tool that makes the layer: other tools may get another root hash',
 } as const;

@@ -3,6 +3,7 @@
  * The rules up to `stat-link` are the guest format's own; the others are answers that podseal does not give.
  */
 import { ToolError } from '../../core/error.js';
+import type { LIMITS } from '../../core/limits.js';
 
 /** Every rule with the sentence that follows the entry's name. The key is stable and printed in brackets. */
 const RULES = {
@@ -52,6 +53,11 @@ export function buildRefusal(rule: Rule, position: EntryPosition, detail?: strin
     hints: ['rebuild the image so that this layer has no such entry; the guest refuses it as well'],
   });
 }
+
+/** The caps on a layer's tar that the writer enforces itself (see core/limits). */
+export type Ext4Limits = Readonly<
+  Record<keyof Pick<typeof LIMITS, 'tarEntries' | 'tarExtensionBytes' | 'openXattrBlocks'>, number>
+>;
 
 /** Builds a LIMIT_EXCEEDED error for an entry. */
 export function buildLimitError(position: EntryPosition, what: string, limit: number): ToolError {

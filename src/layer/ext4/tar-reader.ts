@@ -2,8 +2,13 @@
  * Push parser for an uncompressed layer tar with the semantics of Go's archive/tar (layer hash specification,
  * section 3): bytes in any chunking -> entries and their content. Strings are latin-1 views of bytes.
  */
-import { LIMITS } from '../../core/limits.js';
-import { buildLimitError, buildRefusal, type EntryPosition, type Refuse } from './refusal.js';
+import {
+  buildLimitError,
+  buildRefusal,
+  type EntryPosition,
+  type Ext4Limits,
+  type Refuse,
+} from './refusal.js';
 import { ContentRuns, type ContentTarget } from './tar-content.js';
 import { EXTENSION_TYPES, PendingExtensions } from './tar-extensions.js';
 import {
@@ -69,6 +74,7 @@ export class TarReader implements EntryPosition {
   index = 1;
   headerOffset = 0;
   readonly #handler: TarHandler;
+  readonly #limits: Ext4Limits;
   readonly #content: ContentRuns;
   readonly #block = new HeaderBlock();
   readonly #entry = new TarEntry();
@@ -88,8 +94,9 @@ export class TarReader implements EntryPosition {
   #sparseBytes = 0;
   #dataMap: DataMapReader | undefined;
 
-  constructor(handler: TarHandler) {
+  constructor(handler: TarHandler, limits: Ext4Limits) {
     this.#handler = handler;
+    this.#limits = limits;
     this.#content = new ContentRuns(handler);
     this.refuse = (rule, detail) => buildRefusal(rule, this, detail);
   }
@@ -178,9 +185,9 @@ export class TarReader implements EntryPosition {
   }
 
   #checkExtensionSize(size: number): void {
-    if (size <= LIMITS.tarExtensionBytes) return;
+    if (size <= this.#limits.tarExtensionBytes) return;
     const what = `extended header or sparse map of ${size} bytes`;
-    throw buildLimitError(this, what, LIMITS.tarExtensionBytes);
+    throw buildLimitError(this, what, this.#limits.tarExtensionBytes);
   }
 
   #takeExtension(bytes: Buffer, at: number): number {
@@ -297,9 +304,9 @@ export class TarReader implements EntryPosition {
   }
 
   #openEntry(): boolean {
-    if (this.index > LIMITS.tarEntries) {
-      throw buildLimitError(this, 'layer has too many entries', LIMITS.tarEntries);
-    }
+    const { tarEntries } = this.#limits;
+    if (this.index > tarEntries)
+      throw buildLimitError(this, 'layer has too many entries', tarEntries);
     return this.#handler.openEntry(this.#entry);
   }
 

@@ -2,12 +2,12 @@
  * The tree of a layer under construction: paths, inodes and what creating, linking and marking opaque do to them and
  * to the image (layer hash specification, sections 4.1, 4.3, 5.2 to 5.9). Names are latin-1 views of bytes.
  */
-import { LIMITS } from '../../core/limits.js';
 import { countLeafBlocks, hasCorruptExtents, printLeafBlock } from './extents.js';
 import { FIRST_INODE, InodeTable, KIND, ROOT_INODE, SHORT_LINK_BYTES } from './inode-table.js';
+import type { Matter } from './layer-report.js';
 import { buildBareSpec, hasStoredContent, isDevice, kindOf, type NodeSpec } from './node-spec.js';
 import { joinPath, MAX_NAME_BYTES, ownCopy, splitPath } from './path.js';
-import { buildLimitError } from './refusal.js';
+import { buildLimitError, printName } from './refusal.js';
 import { reencodeTimeHigh, reencodeTimeLow } from './times.js';
 import { type TreeContext, XattrStore } from './xattr-store.js';
 
@@ -22,6 +22,8 @@ export interface Place {
 
 const MAX_LINKS = 65000;
 const MAX_FILE_BYTES = 128 * 1024 ** 3;
+/** Kernels read links of less than a block. */
+const UNREADABLE_LINK_BYTES = 4096;
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const PERMISSIONS_OF_LINKS = 0x1ff;
 const NO_CHILDREN: ReadonlyMap<string, number> = new Map();
@@ -93,7 +95,7 @@ export class Ext4Tree {
     let dir = ROOT_INODE;
     for (let i = 0; i < parts.length - 1; i++) dir = this.childrenOf(dir).get(parts[i]!) ?? 0;
     if (!this.inodes.isDirectory(dir))
-      throw this.#context.refuse('path-not-found', parts.join('/'));
+      throw this.#context.refuse('path-not-found', printName(parts.join('/')));
     const owned = ownCopy(name);
     return { dir, old: this.childrenOf(dir).get(owned) ?? 0, name: owned };
   }
@@ -130,19 +132,17 @@ export class Ext4Tree {
     if (old !== 0 && (inodes.isDirectory(old) || inodes.linkCount[old]! < 2))
       throw refuse('orphan');
     const found = this.find(target).old;
-    if (found === 0) throw refuse('file-not-found', target.slice(0, MAX_NAME_BYTES));
-    if (inodes.isDirectory(found)) throw refuse('link-to-dir', target.slice(0, MAX_NAME_BYTES));
+    if (found === 0) throw refuse('file-not-found', printName(target));
+    if (inodes.isDirectory(found)) throw refuse('link-to-dir', printName(target));
     if (old !== found && inodes.linkCount[found]! >= MAX_LINKS) throw refuse('link-limit');
     if (old !== 0) inodes.linkCount[old]!--;
     inodes.linkCount[found]!++;
     this.#setChild(dir, name, found);
   }
 
-  /** Marks what is at a path as opaque for overlay file systems: sets an attribute and makes it anew. */
+  /** Marks what is at a path, which exists, as opaque for overlay file systems: sets an attribute and makes it anew. */
   markOpaque(path: string): void {
     const place = this.find(path);
-    if (place.old === 0)
-      throw this.#context.refuse('file-not-found', path.slice(0, MAX_NAME_BYTES));
     const spec = this.#readSpec(place.old);
     this.create(place, spec);
     if (spec.size > 0) throw this.#context.refuse('short-content');
@@ -150,16 +150,19 @@ export class Ext4Tree {
 
   /** Turns `size` bytes from block `start` on, which end where the image ends, into an inode's extents. */
   setExtents(inode: number): void {
-    const { image, report } = this.#context;
+    const { image } = this.#context;
     const { inodes } = this;
     const blocks = inodes.contentBlocks(inode);
     const leaves = countLeafBlocks(blocks);
     inodes.hasExtents[inode] = 1;
     inodes.blockCount[inode]! += blocks + leaves;
     for (let i = 0; i < leaves; i++) image.append(printLeafBlock(i, inodes.start[inode]!, blocks));
-    if (hasCorruptExtents(blocks)) {
-      report.add('ext4-corrupt-extents', () => this.#context.position.name ?? '');
-    }
+    if (hasCorruptExtents(blocks)) this.#report('ext4-corrupt-extents');
+  }
+
+  /** Notes something about the entry at hand. */
+  #report(matter: Matter): void {
+    this.#context.report.add(matter, () => this.#context.position.name ?? '');
   }
 
   /** Walks a path and makes what is missing. The result may be something else than a directory. */
@@ -223,9 +226,10 @@ export class Ext4Tree {
   }
 
   #addInode(kind: number): number {
-    if (this.inodes.count - FIRST_INODE >= LIMITS.tarEntries) {
+    const { position, limits } = this.#context;
+    if (this.inodes.count - FIRST_INODE >= limits.tarEntries) {
       const what = 'layer has too many files and implied directories';
-      throw buildLimitError(this.#context.position, what, LIMITS.tarEntries);
+      throw buildLimitError(position, what, limits.tarEntries);
     }
     const inode = this.inodes.add();
     this.inodes.linkCount[inode] = kind === KIND.directory ? 1 : 0;
@@ -241,6 +245,7 @@ export class Ext4Tree {
     } else if (kind === KIND.symlink && spec.linkname.length <= SHORT_LINK_BYTES) {
       this.inodes.setShortLink(inode, spec.linkname);
     } else if (kind === KIND.symlink) {
+      if (spec.linkname.length >= UNREADABLE_LINK_BYTES) this.#report('symlink-too-long');
       this.inodes.size[inode] = spec.linkname.length;
       this.inodes.start[inode] = image.startContent(spec.linkname.length);
       image.content(Buffer.from(spec.linkname, 'latin1'));

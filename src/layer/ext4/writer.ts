@@ -2,6 +2,7 @@
  * Layer tar -> ext4 image, in one pass onto an append-only sink: tar entries become operations on the tree (layer hash
  * specification, section 4). The image is that of hcsshim's converter with whiteouts and a largest disk of 128 GiB.
  */
+import { LIMITS } from '../../core/limits.js';
 import { BLOCK_BYTES, type LayerWriter, type LayerWriterOptions } from '../ports.js';
 import { closeImage } from './close.js';
 import { countDescriptorBlocks } from './geometry.js';
@@ -9,6 +10,7 @@ import { ImageCursor } from './image-cursor.js';
 import { KIND } from './inode-table.js';
 import { LayerReport } from './layer-report.js';
 import { buildBareSpec, isDevice, NO_XATTRS, type NodeSpec } from './node-spec.js';
+import type { Ext4Limits } from './refusal.js';
 import { type TarEntry, TYPE } from './tar-header.js';
 import { XATTR_RECORD_PREFIX } from './tar-pax.js';
 import { type TarHandler, TarReader } from './tar-reader.js';
@@ -34,15 +36,21 @@ const KINDS: ReadonlyMap<number, number> = new Map([
 /** Records that carry something the guest should have, but that the reference does not read. */
 const IGNORED_RECORDS = ['LIBARCHIVE.xattr.', 'RHT.security.selinux', 'SCHILY.acl.'] as const;
 
+/** What a user cannot choose: for comparison with tools that lay out a smaller disk, and for tests. */
+export interface Ext4Layout {
+  readonly maxDiskBytes?: number;
+  readonly limits?: Ext4Limits;
+}
+
 /**
  * Makes the writer. Refused are all tars that the reference refuses, and those of which it gives no usable or no single
- * image (fixtures/divergences.json). `maxDiskBytes` is for comparison with tools that lay out a smaller disk.
+ * image (fixtures/divergences.json).
  */
 export function createExt4Writer(
   options: LayerWriterOptions,
-  maxDiskBytes: number = MAX_DISK_BYTES,
+  layout: Ext4Layout = {},
 ): LayerWriter {
-  return new Ext4Writer(options, maxDiskBytes);
+  return new Ext4Writer(options, layout);
 }
 
 class Ext4Writer implements LayerWriter, TarHandler {
@@ -57,9 +65,12 @@ class Ext4Writer implements LayerWriter, TarHandler {
   #file = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(options: LayerWriterOptions, maxDiskBytes: number) {
+  constructor(
+    options: LayerWriterOptions,
+    { maxDiskBytes = MAX_DISK_BYTES, limits = LIMITS }: Ext4Layout,
+  ) {
     this.#options = options;
-    this.#reader = new TarReader(this);
+    this.#reader = new TarReader(this, limits);
     const { refuse } = this.#reader;
     this.#image = new ImageCursor(options.sink, maxDiskBytes / BLOCK_BYTES, refuse);
     this.#reservedBlocks = countDescriptorBlocks(maxDiskBytes);
@@ -69,6 +80,7 @@ class Ext4Writer implements LayerWriter, TarHandler {
       refuse,
       position: this.#reader,
       report: this.#report,
+      limits,
     });
   }
 

@@ -2,11 +2,10 @@
  * Extended attributes of the inodes of a tree: in the inode, or in an external block that is patched when a later
  * entry replaces the inode (layer hash specification, sections 5.4 and 5.6.3).
  */
-import { LIMITS } from '../../core/limits.js';
 import type { ImageCursor } from './image-cursor.js';
 import type { InodeTable } from './inode-table.js';
-import type { LayerReport } from './layer-report.js';
-import { buildLimitError, type EntryPosition, type Refuse } from './refusal.js';
+import type { LayerReport, Matter } from './layer-report.js';
+import { buildLimitError, type EntryPosition, type Ext4Limits, type Refuse } from './refusal.js';
 import {
   placeXattrs,
   printInodeXattrs,
@@ -22,6 +21,7 @@ export interface TreeContext {
   readonly refuse: Refuse;
   readonly position: EntryPosition;
   readonly report: LayerReport;
+  readonly limits: Ext4Limits;
 }
 
 /** Writes and reads attributes. */
@@ -48,9 +48,8 @@ export class XattrStore {
     if (area !== undefined) readInodeXattrs(area, xattrs);
     for (const [name, value] of given) xattrs.set(name, value);
     const placed = placeXattrs(xattrs, this.#context.refuse);
-    if (!placed.isStable) {
-      this.#context.report.add('xattr-order-unstable', () => this.#context.position.name ?? '');
-    }
+    if (!placed.isStable) this.#report('xattr-order-unstable');
+    if (!placed.isFindable) this.#report('xattr-order-unsorted');
     const inline = placed.inode.length === 0 ? undefined : printInodeXattrs(placed.inode);
     this.#inodes.setInlineXattrs(inode, inline);
     if (placed.block.length > 0 || hasBlock) {
@@ -68,6 +67,10 @@ export class XattrStore {
     return xattrs;
   }
 
+  #report(matter: Matter): void {
+    this.#context.report.add(matter, () => this.#context.position.name ?? '');
+  }
+
   #writeBlock(inode: number, block: Buffer, isFinal: boolean): void {
     const { image } = this.#context;
     const { xattrBlock, blockCount } = this.#inodes;
@@ -83,8 +86,9 @@ export class XattrStore {
 
   #keep(inode: number, block: Buffer): void {
     this.#blocks.set(inode, block);
-    if (this.#blocks.size <= LIMITS.openXattrBlocks) return;
+    const { position, limits } = this.#context;
+    if (this.#blocks.size <= limits.openXattrBlocks) return;
     const what = 'layer has too many directories and empty files with large extended attributes';
-    throw buildLimitError(this.#context.position, what, LIMITS.openXattrBlocks);
+    throw buildLimitError(position, what, limits.openXattrBlocks);
   }
 }

@@ -2,7 +2,7 @@
  * Extended attributes: which go into the inode and which into an external block, and the bytes of both (layer hash
  * specification, section 5.6). Names and values are latin-1 views of the bytes; integers on disk are little-endian.
  */
-import type { Refuse } from './refusal.js';
+import { printName, type Refuse } from './refusal.js';
 import { sortLikeReference } from './xattr-sort.js';
 
 /** Full name -> value. */
@@ -44,6 +44,8 @@ export interface XattrPlacement {
   readonly block: readonly StoredXattr[];
   /** False if the order of the block depends on the Go release that built the reference. */
   readonly isStable: boolean;
+  /** False if a kernel, which expects the block in its own order, does not find all attributes in it. */
+  readonly isFindable: boolean;
 }
 
 /** Places attributes first fit in order of their full names. Throws rules `xattr-fit` and `xattr-name`. */
@@ -54,7 +56,7 @@ export function placeXattrs(xattrs: Xattrs, refuse: Refuse): XattrPlacement {
   let blockRoom = BLOCK_ROOM;
   for (const fullName of [...xattrs.keys()].sort(compareBytes)) {
     const stored = splitName(fullName, xattrs.get(fullName)!);
-    if (stored.name.length > MAX_STORED_NAME) throw refuse('xattr-name', fullName.slice(0, 64));
+    if (stored.name.length > MAX_STORED_NAME) throw refuse('xattr-name', printName(fullName));
     const need = ENTRY_BYTES + ceil4(stored.name.length) + ceil4(stored.value.length);
     if (need <= inodeRoom) {
       inode.push(stored);
@@ -63,10 +65,14 @@ export function placeXattrs(xattrs: Xattrs, refuse: Refuse): XattrPlacement {
       block.push(stored);
       blockRoom -= need;
     } else {
-      throw refuse('xattr-fit', `${fullName.slice(0, 64)} with ${stored.value.length} bytes`);
+      throw refuse('xattr-fit', `${printName(fullName)} with ${stored.value.length} bytes`);
     }
   }
-  return { inode, block, isStable: sortLikeReference(block, isBefore) };
+  const isStable = sortLikeReference(block, isBefore);
+  const isFindable = block.every(
+    (xattr, i) => i === 0 || compareLikeKernel(block[i - 1]!, xattr) < 0,
+  );
+  return { inode, block, isStable, isFindable };
 }
 
 /** Bytes of the in-inode area (without magic). */
@@ -106,6 +112,11 @@ function splitName(fullName: string, value: string): StoredXattr {
 /** The reference's comparison of block attributes: not an order, see xattr-sort.ts. */
 function isBefore(a: StoredXattr, b: StoredXattr): boolean {
   return a.index < b.index || a.name.length < b.name.length || a.name < b.name;
+}
+
+/** The order in which a kernel searches a block. */
+function compareLikeKernel(a: StoredXattr, b: StoredXattr): number {
+  return a.index - b.index || a.name.length - b.name.length || compareBytes(a.name, b.name);
 }
 
 /** Entries grow from the start of the area, values from its end. */

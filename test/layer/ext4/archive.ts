@@ -1,6 +1,7 @@
 /** Tar archives for tests, byte by byte: every field of a header can be set. */
 
 const BLOCK = 512;
+const NAME_BYTES = 100;
 
 export interface Member {
   readonly name?: string;
@@ -77,12 +78,15 @@ function paxRecord(key: string, value: string): string {
   return `${length} ${key}=${value}\n`;
 }
 
-/** Members without an end mark. */
+/** Members without an end mark; names that don't fit their field go into records. */
 export function members(list: readonly Member[]): Buffer {
   const parts: Buffer[] = [];
   for (const member of list) {
-    if (member.pax !== undefined) {
-      const data = paxData(member.pax);
+    const records = [...(member.pax ?? [])];
+    if ((member.name?.length ?? 0) > NAME_BYTES) records.push(['path', member.name!]);
+    if ((member.linkname?.length ?? 0) > NAME_BYTES) records.push(['linkpath', member.linkname!]);
+    if (records.length > 0) {
+      const data = paxData(records);
       parts.push(header({ name: 'PaxHeaders/x', type: 'x', data }), padded(data));
     }
     parts.push(header(member), padded(member.data ?? ''));

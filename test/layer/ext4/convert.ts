@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
 import type { Notice } from '../../../src/core/notice.js';
-import { createExt4Writer } from '../../../src/layer/ext4/writer.js';
+import { createExt4Writer, type Ext4Layout } from '../../../src/layer/ext4/writer.js';
 import type { ImageSink } from '../../../src/layer/ports.js';
 import { naiveBlockHash, naiveRootHash } from '../../support/verity.js';
 
@@ -57,22 +57,18 @@ export interface Converted {
 }
 
 /** The image of a tar that comes in `chunks`. */
-export function convert(chunks: Iterable<Uint8Array>, maxDiskBytes?: number): Converted {
+export function convert(chunks: Iterable<Uint8Array>, layout?: Ext4Layout): Converted {
   const sink = createNaiveSink();
   const notices: Notice[] = [];
-  const options = { sink, notices: (notice: Notice) => notices.push(notice) };
-  const writer =
-    maxDiskBytes === undefined
-      ? createExt4Writer(options)
-      : createExt4Writer(options, maxDiskBytes);
+  const writer = createExt4Writer({ sink, notices: (notice) => notices.push(notice) }, layout);
   for (const chunk of chunks) writer.write(chunk);
   writer.end();
   return { image: sink.image(), notices };
 }
 
 /** The error of a tar that must be refused, which is to be the same for the writer's later calls. */
-export function refusal(tar: Uint8Array): ToolError {
-  const writer = createExt4Writer({ sink: createNaiveSink(), notices: () => {} });
+export function refusal(tar: Uint8Array, layout?: Ext4Layout): ToolError {
+  const writer = createExt4Writer({ sink: createNaiveSink(), notices: () => {} }, layout);
   const attempt = (step: () => void): unknown => {
     try {
       step();

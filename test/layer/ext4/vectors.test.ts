@@ -30,7 +30,7 @@ describe('small vectors', () => {
   });
 
   it.each(accepted)('$name: gives the image for a disk of 16 GiB', (vector) => {
-    const facts = factsOf(convert([readTar(vector)], 16 * GIB).image);
+    const facts = factsOf(convert([readTar(vector)], { maxDiskBytes: 16 * GIB }).image);
     expect(facts.size).toBe(vector.ext4_size_16gib);
     expect(facts.rootHash).toBe(vector.root_hash_16gib);
   });
