@@ -1,6 +1,12 @@
 /** A proxy that knows CONNECT only, and leads every host of a table to a loopback port. */
-import { createServer, type IncomingMessage } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { Tls } from './fake-registry.js';
 
 export interface FakeProxy {
   readonly port: number;
@@ -13,16 +19,23 @@ export interface FakeProxy {
   close(): Promise<void>;
 }
 
-/** `targets` maps `host:port` of CONNECT to a port of 127.0.0.1; other targets are refused with 403. */
-export async function openFakeProxy(targets: ReadonlyMap<string, number>): Promise<FakeProxy> {
+/**
+ * `targets` maps `host:port` of CONNECT to a port of 127.0.0.1; other targets are refused with 403. With `tls` the proxy
+ * itself is spoken to over TLS.
+ */
+export async function openFakeProxy(
+  targets: ReadonlyMap<string, number>,
+  tls?: Tls,
+): Promise<FakeProxy> {
   const tunnels: string[] = [];
   const plain: string[] = [];
   const authorizations: (string | undefined)[] = [];
   const sockets = new Set<Socket>();
-  const server = createServer((request, response) => {
+  const refuse = (request: IncomingMessage, response: ServerResponse) => {
     plain.push(`${request.method} ${request.url}`);
     response.writeHead(400).end();
-  });
+  };
+  const server = tls ? createHttpsServer({ ...tls }, refuse) : createHttpServer(refuse);
   server.on('connection', (socket: Socket) => sockets.add(socket));
   server.on('connect', (request: IncomingMessage, client: Socket) => {
     tunnels.push(request.url ?? '');

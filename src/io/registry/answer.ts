@@ -112,9 +112,10 @@ export function unauthorized(
     source === undefined
       ? `no credentials for ${asked.host} were found; searched: ${tried.join('; ') || 'nothing'}`
       : `the credentials come from ${source}: log in to ${asked.host} again, or ask for the right to pull`;
+  const riddle = 'some registries answer like this for an image that does not exist';
   return new ToolError('REGISTRY_UNAUTHORIZED', `${asked.what} may not be read`, {
     ...details,
-    hints: asked.credentials === undefined ? [] : [story],
+    hints: asked.credentials === undefined ? [] : [story, riddle],
   });
 }
 

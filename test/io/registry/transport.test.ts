@@ -151,6 +151,37 @@ describe('proxies', () => {
     },
   );
 
+  it('tunnels plain HTTP as well', async () => {
+    const plain = await bench.registry();
+    plain.putManifest('1.0', BODY, MANIFEST_TYPE);
+    const tunnels = await openFakeProxy(
+      new Map([
+        ['plain.test:443', plain.port],
+        ['plain.test:80', plain.port],
+      ]),
+    );
+    bench.later(tunnels);
+    const env = { HTTP_PROXY: `http://127.0.0.1:${tunnels.port}` };
+    const source = bench.source({ env, insecureRegistries: ['plain.test'] });
+    const stored = await source.fetchManifest('plain.test/team/app:1.0');
+    expect(Buffer.from(stored.bytes)).toEqual(BODY);
+    expect(tunnels.tunnels).toEqual(['plain.test:443', 'plain.test:80']);
+    expect(tunnels.plain).toEqual([]);
+  });
+
+  it('may itself be spoken to over TLS', async () => {
+    const secure = await openFakeProxy(
+      new Map([['registry.test:443', registry.port]]),
+      ca.issue(['localhost']),
+    );
+    bench.later(secure);
+    const env = { HTTPS_PROXY: `https://localhost:${secure.port}` };
+    await through(env).fetchManifest('registry.test/team/app:1.0');
+    expect(secure.tunnels).toEqual(['registry.test:443']);
+    const distrusted = bench.source({ env });
+    await failureOf(distrusted.fetchManifest('registry.test/team/app:1.0'), 'REGISTRY_UNREACHABLE');
+  });
+
   it('proves itself to a proxy with the user of its URL, and to nobody else', async () => {
     const source = through({ HTTPS_PROXY: url('paul:pr%40xy@') });
     await source.fetchManifest('registry.test/team/app:1.0');
