@@ -11,6 +11,7 @@ import type { LayerFacts, LayerFormat } from '../image/types.js';
 import { BlobIntake, interrupted, throwIfStopped } from './blob-intake.js';
 import { ByteSource } from './byte-source.js';
 import { decompress, type LayerEncoding, type LayerPiece } from './decompress.js';
+import { gatherChunks } from './gather-chunks.js';
 import { isFirstMemberOnly, LayerOutputs } from './layer-outputs.js';
 import type { BlockHasher } from './ports.js';
 
@@ -44,6 +45,9 @@ export interface HashedLayer extends LayerFacts {
   readonly encoding: LayerEncoding;
 }
 
+/** Compressed bytes handed on at once. */
+const READ_BYTES = 256 * 1024;
+
 /** What damaged bytes can look like: the digest is checked before one of these is believed. */
 const DOUBTFUL_CODES: ReadonlySet<ErrorCode> = new Set([
   'LAYER_CORRUPT',
@@ -72,7 +76,7 @@ async function readLayer(
 ): Promise<HashedLayer> {
   const maxBytes = (options.limits ?? LIMITS).layerBytes;
   const intake = new BlobIntake(blob, { ...options, maxBytes });
-  const source = new ByteSource(intake);
+  const source = new ByteSource(gatherChunks(intake, READ_BYTES));
   try {
     const content = await readContent(source, intake, options);
     intake.verify();

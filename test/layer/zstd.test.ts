@@ -153,14 +153,11 @@ describe.each(DECODERS)('unzstd with %s', (decoder) => {
     };
     await expect(collect(unzstd(new ByteSource(failing()), decoder))).rejects.toThrow('line cut');
   });
-});
 
-describe.runIf(hasNative)('native checksums', () => {
-  it('are verified', async () => {
+  it('leaves the content checksum to the diff id, or verifies it', async () => {
     const damaged = Buffer.from(ZSTD_LEVEL_19);
     damaged[damaged.length - 1] = damaged[damaged.length - 1]! ^ 1;
-    await expect(collect(unzstd(new ByteSource(streamOf(damaged))))).rejects.toMatchObject({
-      code: 'LAYER_CORRUPT',
-    });
+    const outcome = await decode(damaged).then(digestOf, ({ code }) => code);
+    expect(outcome).toBe(decoder === 'native' ? 'LAYER_CORRUPT' : digestOf(content));
   });
 });
