@@ -1,6 +1,7 @@
 /** Runs the tar reader and writes down what it finds. */
 import { ToolError } from '../../../src/core/error.js';
 import { LIMITS } from '../../../src/core/limits.js';
+import type { Ext4Limits } from '../../../src/layer/ext4/refusal.js';
 import type { TarEntry } from '../../../src/layer/ext4/tar-header.js';
 import { TarReader } from '../../../src/layer/ext4/tar-reader.js';
 
@@ -19,7 +20,7 @@ export interface ReadTar {
 }
 
 /** Entries up to the end or the first refusal. Content of entries called `skipped` is not wanted. */
-export function readTar(chunks: Iterable<Uint8Array>, limits = LIMITS): ReadTar {
+export function readTar(chunks: Iterable<Uint8Array>, limits: Ext4Limits = LIMITS): ReadTar {
   const entries: (ReadEntry & { content: string })[] = [];
   let dropped = 0;
   const reader = new TarReader(

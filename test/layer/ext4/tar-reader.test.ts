@@ -268,7 +268,7 @@ describe('archives of tar-stream', () => {
           else tar.entry({ ...fields, type: kind });
         }
         tar.finalize();
-        const bytes = await collect(tar);
+        const bytes = await collect(tar as AsyncIterable<Uint8Array>);
         const { entries, error } = readTar(cut(bytes, 300, seed));
         expect(error).toBeUndefined();
         const utf8 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8');
