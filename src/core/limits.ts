@@ -51,6 +51,10 @@ export const LIMITS = {
   tokenBytes: 1 * MIB,
   /** Redirects followed for one blob. */
   redirects: 5,
+  /** A policy text: the kata agent loads no larger one. */
+  policyTextBytes: 16 * MIB,
+  /** Containers of one policy: pods have at most a few dozen. */
+  policyContainers: 1_000,
   /** Characters that the references of one container's variables may produce, summed over all steps. */
   referenceChars: 64 * MIB,
   /** GPUs of one container: each is a device in the policy, and no node has more than a few dozen. */
