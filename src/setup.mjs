@@ -3,10 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -30,14 +32,15 @@ function fail(message) {
   process.exit(1);
 }
 
+const isBuilt = (name) => name === 'target' || name === 'node_modules' || name.endsWith('.node');
+
 /** Paths of all files below `folders`, sorted; build output is left out. */
 function filesBelow(folders) {
   const files = [];
   const walk = (path) => {
     if (!existsSync(path)) return;
     if (statSync(path).isDirectory()) {
-      for (const name of readdirSync(path))
-        if (name !== 'target' && name !== 'node_modules') walk(join(path, name));
+      for (const name of readdirSync(path)) if (!isBuilt(name)) walk(join(path, name));
     } else files.push(path);
   };
   for (const folder of folders) walk(join(root, folder));
@@ -52,13 +55,13 @@ function fingerprint(folders) {
   return hash.digest('hex');
 }
 
-/** Runs `work` unless the stamp of a former run says that nothing changed since. */
+/** Runs `work` unless the stamp of a former run says that nothing changed since. `false` from it means: not done. */
 function once(name, inputs, outputs, work) {
   const stamp = join(root, 'node_modules', '.podseal', name);
   const wanted = fingerprint(inputs);
   const present = outputs.every((path) => existsSync(join(root, path)));
   if (present && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  work();
+  if (work() === false) return;
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
 }
@@ -85,6 +88,36 @@ function build() {
     run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
       stdio: ['ignore', 2, 2],
     });
+  });
+}
+
+/** Name that cargo gives a library on this system. */
+const LIBRARY = { darwin: 'libpodseal_addon.dylib', win32: 'podseal_addon.dll' };
+
+/** Builds the Node addon. Without it everything works but the evaluation of foreign policies, so no failure ends this. */
+function buildNative() {
+  once('native', ['native'], ['native/podseal.node'], () => {
+    if (!hasCargo()) {
+      process.stderr.write('setup: cargo is not installed; going on without the native part\n');
+      return false;
+    }
+    process.stderr.write('setup: building the native part (about a minute, once)\n');
+    const target = join(root, 'native/target');
+    const cargoArgs = ['build', '--release', '--locked', '--quiet', '-p', 'podseal-addon'];
+    const result = spawnSync('cargo', [...cargoArgs, '--target-dir', target], {
+      cwd: join(root, 'native'),
+      stdio: ['ignore', 2, 2],
+    });
+    if (result.status !== 0) {
+      process.stderr.write('setup: cargo failed; going on without the native part\n');
+      return false;
+    }
+    // A new file in place of the old one: a running program may have the old one mapped.
+    const built = join(root, 'native/podseal.node');
+    const library = LIBRARY[process.platform] ?? 'libpodseal_addon.so';
+    const copy = join(root, 'native/podseal.new.node');
+    copyFileSync(join(target, 'release', library), copy);
+    renameSync(copy, built);
   });
 }
 
@@ -117,10 +150,12 @@ const tasks = {
   build() {
     install();
     build();
+    buildNative();
   },
   start() {
     install();
     build();
+    buildNative();
     if (args.length === 0) return example();
     run(process.execPath, [join(root, 'dist/cli.js'), ...args], {
       cwd: process.env.INIT_CWD ?? root,
@@ -129,6 +164,7 @@ const tasks = {
   test() {
     install();
     build();
+    buildNative();
     run(process.execPath, [
       join(root, 'node_modules/vitest/vitest.mjs'),
       'run',
@@ -146,6 +182,7 @@ const tasks = {
   bench() {
     install();
     build();
+    buildNative();
     run(process.execPath, [join(root, 'test/bench/main.mjs'), ...args]);
   },
 };
