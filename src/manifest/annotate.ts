@@ -126,7 +126,7 @@ function change<T extends AnnotationPlace>(
 ): string {
   const documents = parseYaml(text, file);
   const errors: ToolError[] = [];
-  const splices = [...groupPlaces(places).values()].flatMap((group) => {
+  const splices = groupPlaces(places).flatMap((group) => {
     const { document: index, path } = group[0]!;
     const document = documents[index];
     if (document === undefined) {
@@ -151,15 +151,15 @@ function change<T extends AnnotationPlace>(
   return result;
 }
 
-/** Places in the same mapping are planned together: the first of them may have to make it. */
-function groupPlaces<T extends AnnotationPlace>(places: readonly T[]): ReadonlyMap<string, T[]> {
-  const groups = new Map<string, T[]>();
+/** Places in the same mapping are planned together: the first of them may have to make it. Of equal ones the last. */
+function groupPlaces<T extends AnnotationPlace>(places: readonly T[]): readonly (readonly T[])[] {
+  const groups = new Map<string, Map<string, T>>();
   for (const place of places) {
     const id = JSON.stringify([place.document, place.path]);
-    const group = groups.get(id) ?? [];
-    groups.set(id, [...group.filter(({ key }) => key !== place.key), place]);
+    const group = groups.get(id) ?? new Map<string, T>();
+    groups.set(id, group.set(place.key, place));
   }
-  return groups;
+  return [...groups.values()].map((group) => [...group.values()]);
 }
 
 function assertIntended(text: string, wanted: readonly PlainNode[], file: string): void {

@@ -71,7 +71,6 @@ const OWN_TAGS: Readonly<Record<number, string>> = {
 const ESCAPE = /\\(?:U([0-9a-fA-F]{8})|[\s\S])/g;
 const LAST_CHARACTER = 0x10ffff;
 const LONE_SURROGATE = /\p{Surrogate}/u;
-const TRAILING_BLANKS = /[ \t\r\n]/;
 
 /** The documents that the events describe. Throws MANIFEST_SYNTAX and LIMIT_EXCEEDED. */
 export function buildTree(events: readonly Event[], source: YamlSource): readonly YamlDocument[] {
@@ -248,12 +247,23 @@ function extentOfBlock(text: string, event: ScalarEvent, floor: number): Extent 
     const directive = text[start] === '%' && startOfLine(text, start) === start;
     start = skipToContent(text, directive ? endOfLine(text, start) : start + 1);
   }
-  const headerEnd = endOfLine(text, start);
-  let last = event.valueEnd;
-  while (last > headerEnd && TRAILING_BLANKS.test(text[last - 1]!)) last -= 1;
-  const end = Math.min(endOfLine(text, last), Math.max(event.valueEnd, headerEnd));
+  const end = endOfBlockText(text, event, endOfLine(text, start));
   const keeps = /^[|>][1-9]?\+/.test(text.slice(start, start + 3));
   return { start, end, after: keeps ? Math.max(event.valueEnd, end) : end };
+}
+
+/** End of the last line of a block that is not empty: one that has more than the indentation. */
+function endOfBlockText(text: string, event: ScalarEvent, headerEnd: number): number {
+  let next = event.valueEnd;
+  while (next > event.valueStart) {
+    const isBehindBreak = startOfLine(text, next) === next;
+    const lineEnd = isBehindBreak ? next - (text.startsWith('\r\n', next - 2) ? 2 : 1) : next;
+    const lineStart = startOfLine(text, lineEnd);
+    const line = text.slice(lineStart, lineEnd);
+    if (event.indent >= 0 && (line.length > event.indent || /[^ ]/.test(line))) return lineEnd;
+    next = lineStart;
+  }
+  return headerEnd;
 }
 
 function addAlias(builder: Builder, event: AliasEvent): void {

@@ -1,5 +1,5 @@
 /** Takes entries out of a mapping of a YAML text, as splices. */
-import { breakAt, endOfLine, skipBlanks, startOfLine, startsComment } from './blank.js';
+import { breakAt, endOfLine, isBreak, skipBlanks, startOfLine, startsComment } from './blank.js';
 import { behindColon, type FoundMapping, findMapping, ownEntry, type YamlPath } from './edit.js';
 import type { YamlDocument, YamlEntry, YamlMapping } from './node.js';
 import { NotEditable, type Splice } from './splice.js';
@@ -21,8 +21,9 @@ export function planRemoval(
   if (mapping.flow) {
     return isCleared ? [insideOf(mapping)] : removeFromFlow(mapping, gone);
   }
-  const lines = gone.map((entry) => removeLines(found.text, entry));
-  return [...(isCleared ? [leaveBraces(found)] : []), ...joinOverlaps(lines)];
+  const lines = joinNeighbours(gone.map((entry) => removeLines(found.text, entry)));
+  const removals = lines.map((splice) => withoutOpenEnd(found.text, splice));
+  return [...(isCleared ? [leaveBraces(found)] : []), ...removals];
 }
 
 function insideOf(mapping: YamlMapping): Splice {
@@ -38,18 +39,16 @@ function leaveBraces({ text, mapping, entry }: FoundMapping): Splice {
   return { start: colon, end: colon, text: ' {}' };
 }
 
-/** The lines of an entry of a block mapping, with the line break behind them, else the one before them. */
+/** The lines of an entry of a block mapping, with the line break behind them. */
 function removeLines(text: string, entry: YamlEntry): Splice {
   const start = startOfLine(text, entry.key.start);
   if (skipExplicitMark(text, start) !== entry.key.start) {
     throw new NotEditable('its entry shares its line with something before it', entry.key.start);
   }
   const { after } = entry.value;
+  if (startOfLine(text, after) === after) return { start, end: after, text: '' };
   const end = endOfEntry(text, after);
-  if (startOfLine(text, after) === after) return { start, end, text: '' };
-  const lineBreak = breakAt(text, end);
-  if (lineBreak !== '') return { start, end: end + lineBreak.length, text: '' };
-  return { start: breakBefore(text, start), end, text: '' };
+  return { start, end: end + breakAt(text, end).length, text: '' };
 }
 
 /** Offset of the key on a line: behind blanks and the `? ` of an explicit key. */
@@ -58,25 +57,25 @@ function skipExplicitMark(text: string, lineStart: number): number {
   return text[next] === '?' ? skipBlanks(text, next + 1) : next;
 }
 
-/** Neighbours at the end of a text both claim the break between them. */
-function joinOverlaps(splices: readonly Splice[]): readonly Splice[] {
+function joinNeighbours(splices: readonly Splice[]): readonly Splice[] {
   const joined: Splice[] = [];
   for (const splice of splices.toSorted((a, b) => a.start - b.start)) {
     const last = joined.at(-1);
-    if (last === undefined || last.end <= splice.start) joined.push(splice);
-    else joined[joined.length - 1] = { ...last, end: Math.max(last.end, splice.end) };
+    if (last === undefined || last.end < splice.start) joined.push(splice);
+    else joined[joined.length - 1] = { ...last, end: splice.end };
   }
   return joined;
 }
 
-function breakBefore(text: string, lineStart: number): number {
-  const isPair = text[lineStart - 1] === '\n' && text[lineStart - 2] === '\r';
-  return lineStart - (isPair ? 2 : 1);
+/** At the end of a text without a line break there, the break before the removed lines goes instead. */
+function withoutOpenEnd(text: string, splice: Splice): Splice {
+  if (splice.end < text.length || isBreak(text, splice.end - 1)) return splice;
+  const isPair = text.startsWith('\r\n', splice.start - 2);
+  return { ...splice, start: splice.start - (isPair ? 2 : 1) };
 }
 
 /** End of the line on which an entry ends, a comment behind it included. */
 function endOfEntry(text: string, after: number): number {
-  if (startOfLine(text, after) === after) return after;
   const end = endOfLine(text, after);
   const next = skipBlanks(text, after);
   if (next < end && !startsComment(text, next)) {

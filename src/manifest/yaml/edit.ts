@@ -262,10 +262,14 @@ function columnOf(text: string, mapping: YamlMapping): number {
   return mapping.start - startOfLine(text, mapping.start);
 }
 
-/** Indentation of a level: that of the innermost block mapping against the one around it. */
+/** Indentation of a level: that of the innermost block mapping against the one that it is a value of. */
 function unitOf(text: string, mappings: readonly YamlMapping[]): number {
-  const columns = mappings.filter((mapping) => !mapping.flow).map((one) => columnOf(text, one));
-  const steps = columns.map((column, index) => column - (columns[index - 1] ?? column));
+  const steps = mappings.map((mapping, index) => {
+    const parent = mappings[index - 1];
+    const isChild = parent?.entries.some(({ value }) => value === mapping) === true;
+    if (!isChild || parent === undefined || parent.flow || mapping.flow) return 0;
+    return columnOf(text, mapping) - columnOf(text, parent);
+  });
   return steps.findLast((step) => step > 0) ?? INDENT_SPACES;
 }
 
