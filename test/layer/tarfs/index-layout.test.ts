@@ -5,6 +5,7 @@ import { Tree } from '../../../src/layer/tarfs/tree.js';
 import { archive, dir, type Entry, file, gnuLong, hardLink } from './archive.js';
 import { convert, factsOf } from './convert.js';
 import { readTarfs } from './guest-reader.js';
+import { naiveTarfs } from './naive-tarfs.js';
 
 describe('hard links in a circle', () => {
   it.each([
@@ -21,6 +22,17 @@ describe('hard links in a circle', () => {
   it('are fine once they are cut again', () => {
     const tar = archive(file('a', 'old'), hardLink('a/b', 'a'), file('a', 'new'));
     expect(readTarfs(convert(tar).image).get('a')?.content.toString()).toBe('new');
+  });
+
+  it.each([
+    ['overwritten', file('a/b', 'new')],
+    ['whited out', file('a/b/.wh.b')],
+    ['linked again', hardLink('a/b/b', 'c')],
+  ])('are fine once they are %s through themselves', (_what, cutting) => {
+    const list = [file('c'), file('a'), hardLink('a/b', 'a'), cutting, file('a/b', 'x')];
+    const expected = naiveTarfs(list, true);
+    expect(expected).toBeDefined();
+    expect(convert(archive(...list)).image.equals(expected!)).toBe(true);
   });
 
   it('are fine where the root does not reach them', () => {
@@ -54,6 +66,15 @@ describe('shared directories', () => {
     ]);
     const run = () => convert(archive(...long));
     expect(run).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
+  });
+});
+
+describe('a root replaced by a hard link', () => {
+  it('has only what comes later', () => {
+    const list = [file('a', 'old'), file('b'), hardLink('./', 'a'), file('a', 'new')];
+    const { image } = convert(archive(...list));
+    expect(factsOf(image).inode_count).toBe(2);
+    expect(image.equals(naiveTarfs(list, true)!)).toBe(true);
   });
 });
 

@@ -194,7 +194,7 @@ const ROWS: readonly Row[] = [
       file('mode', '', { mode: Buffer.from('9') }),
       symlink('link', ''),
       file('major', '', { type: '3', major: Buffer.from('x'), minor: 0 }),
-      file('old', '', { type: '4', kind: 'old' }),
+      file('old', '', { type: '4', kind: 'old', major: 1, minor: 2 }),
     ],
     code: 'skipped-unreadable-members',
     names: ['mode', 'link', 'major', '...'],

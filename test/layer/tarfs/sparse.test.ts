@@ -70,7 +70,11 @@ describe('sparse map', () => {
       ),
     ).toBeUndefined();
     expect(check(sparse(Buffer.alloc(0), []))).toBeUndefined();
-    expect(check(sparse(Buffer.alloc(700), [[0, 700]], { realSize: 700 }))).toBeUndefined();
+    const unaligned: readonly Slot[] = [
+      [0, 700],
+      [700, 0],
+    ];
+    expect(check(sparse(Buffer.alloc(700), unaligned, { realSize: 700 }))).toBeUndefined();
   });
 
   it.each([

@@ -95,7 +95,9 @@ describe('what the guest gets', () => {
         gid: eight('8000000500000003'),
       }),
     );
-    expect(readTarfs(convert(tar).image).get('a')).toMatchObject({
+    const { image } = convert(tar);
+    expect(image[tar.length + 32 + 3]).toBe(0x0f);
+    expect(readTarfs(image).get('a')).toMatchObject({
       mtime: 0xfffffffff,
       uid: 0xffffffff,
       gid: 3,
