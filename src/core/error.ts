@@ -69,6 +69,11 @@ export const ERROR_CATALOGUE = {
   LAYER_CORRUPT: row(EXIT.input, 'compressed data that is damaged or ends early'),
   LAYER_INVALID: row(EXIT.input, 'a tar that the guest format refuses'),
   POLICY_UNREADABLE: row(EXIT.input, 'text that is not a policy of a known kind'),
+  REQUEST_INVALID: row(EXIT.input, 'a guest request that does not fit its message'),
+  ENGINE_ABSENT: row(
+    EXIT.input,
+    'a policy that only the native part can evaluate, which is not built',
+  ),
   RELEASE_POLICY_INVALID: row(EXIT.input, 'a key release policy that must not be stored'),
   REGISTRY_UNREACHABLE: row(EXIT.unreachable, 'a registry that cannot be reached or fails'),
   REGISTRY_TIMEOUT: row(EXIT.unreachable, 'a registry that does not answer in time'),
