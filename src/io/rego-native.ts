@@ -1,0 +1,59 @@
+/** The Rego engine of the native addon: regorus, as kata agents carry it. It takes any policy text. */
+import { ToolError } from '../core/error.js';
+import { type JsonObject, type JsonValue, parseJson } from '../core/json.js';
+import type {
+  RegoDialect,
+  RegoEngine,
+  RegoEvaluation,
+  RegoModule,
+  RegoPolicy,
+} from '../rego/ports.js';
+import { loadNative, type NativeAddon, type NativeRegoPolicy, type NativeState } from './native.js';
+
+/** Longest evaluation. The largest policies that fit in an annotation take well below a second. */
+const TIME_LIMIT_MS = 30_000;
+
+/** The engine of the addon. Throws ENGINE_ABSENT with the reason if there is no addon. */
+export function openNativeEngine(state: NativeState = loadNative()): RegoEngine {
+  if (state.kind === 'loaded') return new NativeEngine(state.addon);
+  throw new ToolError('ENGINE_ABSENT', `native part is missing: ${state.reason}`, {
+    hints: ['run npm run build where cargo is installed'],
+  });
+}
+
+class NativeEngine implements RegoEngine {
+  readonly #addon: NativeAddon;
+
+  constructor(addon: NativeAddon) {
+    this.#addon = addon;
+  }
+
+  async compile(modules: readonly RegoModule[], dialect: RegoDialect): Promise<RegoPolicy> {
+    const options = { v0: dialect === 'v0', timeLimitMs: TIME_LIMIT_MS };
+    try {
+      return new LoadedPolicy(new this.#addon.RegoPolicy(modules, options));
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      throw new ToolError('POLICY_UNREADABLE', problem, { cause });
+    }
+  }
+}
+
+class LoadedPolicy implements RegoPolicy {
+  readonly #policy: NativeRegoPolicy;
+
+  constructor(policy: NativeRegoPolicy) {
+    this.#policy = policy;
+  }
+
+  setData(document: JsonObject): void {
+    this.#policy.setData(JSON.stringify(document));
+  }
+
+  evaluate(rule: string, input: JsonValue): RegoEvaluation {
+    const { value, error, prints } = this.#policy.evaluate(rule, JSON.stringify(input));
+    if (error !== undefined) return { outcome: { kind: 'failed', message: error }, prints };
+    if (value === undefined) return { outcome: { kind: 'undefined' }, prints };
+    return { outcome: { kind: 'value', value: parseJson(value, rule) }, prints };
+  }
+}
