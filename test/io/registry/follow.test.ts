@@ -4,6 +4,7 @@ import { LIMITS } from '../../../src/core/limits.js';
 import type { Lookup } from '../../../src/io/registry/dispatchers.js';
 import { openFakeProxy } from '../../support/fake-proxy.js';
 import {
+  demand,
   demandBearer,
   type FakeRegistry,
   reply,
@@ -179,6 +180,22 @@ describe('redirects', () => {
     redirect(`${storage.url}/x`);
     expect(BYTES.equals(await readBlob(bench.source(), image, BLOB))).toBe(true);
     expect(bench.slept).toEqual([500]);
+  });
+
+  it('end at storage whose own challenge nobody answers', async () => {
+    demandToken();
+    const storage = await bench.server('storage');
+    storage.before((_request, response) => demand(response, `Bearer realm="${storage.url}/token"`));
+    registry.before((request, response) => {
+      if (!request.url?.includes('/blobs/') || !request.headers.authorization) return false;
+      response.writeHead(307, { location: `${storage.url}/x` }).end();
+      return true;
+    });
+    const error = await failureOf(readBlob(bench.source(), image, BLOB), 'REGISTRY_UNREACHABLE');
+    expect(error.message).toContain('refuses what');
+    const seen = bench.log.filter(({ fake }) => fake === 'storage');
+    expect(seen.map(({ path }) => path)).toEqual(['/x', '/x', '/x']);
+    expect(bench.log.filter(({ path }) => path.startsWith('/token'))).toHaveLength(1);
   });
 
   it('are followed as often as the limit says, and no more', async () => {

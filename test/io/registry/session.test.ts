@@ -270,6 +270,17 @@ describe('refusals', () => {
     expect(requests('/manifests/')).toHaveLength(2);
   });
 
+  it('does not send credentials again that were refused once', async () => {
+    const credentials = only(registry.host, basic('ann', PASSWORD));
+    const source = bench.source({ credentials });
+    demandBasic(registry, 'ann', PASSWORD);
+    await source.fetchManifest(image);
+    demandBasic(registry, 'ann', 'a new password');
+    bench.log.length = 0;
+    await failureOf(source.fetchManifest(image), 'REGISTRY_UNAUTHORIZED');
+    expect(requests('/manifests/')).toHaveLength(1);
+  });
+
   it('names every place without credentials', async () => {
     demandBasic(registry, 'ann', PASSWORD);
     const error = await failureOf(bench.source().fetchManifest(image), 'REGISTRY_UNAUTHORIZED');

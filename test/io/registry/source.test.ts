@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { demandBasic, reply } from '../../support/fake-registry.js';
+import { demandBasic, reply, sendAndCut } from '../../support/fake-registry.js';
 import {
   type Bench,
   basic,
@@ -56,6 +56,25 @@ describe('mirrors', () => {
       BODY,
     );
     expect(BYTES.equals(await readBlob(source, 'registry.test/team/app:1.0', blob))).toBe(true);
+  });
+
+  it('do not follow each other in the middle of a blob', async () => {
+    const broken = await bench.registry();
+    broken.before((request, response) =>
+      request.url?.includes('/blobs/') ? sendAndCut(request, response, BYTES, 0) : false,
+    );
+    let isFirst = true;
+    broken.before((request, response) => {
+      if (!request.url?.includes('/blobs/') || !isFirst) return false;
+      isFirst = false;
+      return sendAndCut(request, response, BYTES, 500);
+    });
+    const whole = await bench.registry();
+    const blob = layer(whole.putBlob(BYTES), BYTES.length);
+    const mirrors = [broken, whole].map(({ host }) => `registry.test=${host}`);
+    const work = readBlob(bench.source({ mirrors }), 'registry.test/team/app:1.0', blob);
+    await failureOf(work, 'REGISTRY_UNREACHABLE');
+    expect(hosts(bench)).toEqual([broken.host]);
   });
 
   it('do not lead back to the registry unless it is listed', async () => {
