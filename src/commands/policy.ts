@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { ToolError } from '../core/error.js';
 import type { Terminal } from '../io/terminal.js';
 import type { GeneratedPolicy, KataRequest } from '../pipeline.js';
+import type { TextFile } from '../policy/kata/drop-ins.js';
 import type { KataGuest } from '../policy/kata/guests.js';
-import type { TextFile } from '../policy/kata/json-patch.js';
 import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
 import { addImageOptions, type ImageOptions, openImages } from './image-options.js';
 
@@ -191,7 +191,7 @@ async function readSettings(
   const base = await read(options.settings ?? assetPath(`kata/settings/${bundled}`));
   const dropIns = await inOrder(options.settingsDropIn ?? [], read);
   if (dropIns.length === 0) return base;
-  const { applyDropIns } = await import('../policy/kata/json-patch.js');
+  const { applyDropIns } = await import('../policy/kata/drop-ins.js');
   return { file: base.file, text: applyDropIns(base, dropIns) };
 }
 

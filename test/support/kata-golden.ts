@@ -11,7 +11,7 @@ import { createInlineHasher } from '../../src/layer/block-hash.js';
 import { hashLayer } from '../../src/layer/hash-layer.js';
 import type { ResolvedImage } from '../../src/policy/kata/context.js';
 import { KATA_GUESTS, type KataFamily, type KataGuest } from '../../src/policy/kata/guests.js';
-import { applyDropIns } from '../../src/policy/kata/json-patch.js';
+import { applyDropIns } from '../../src/policy/kata/drop-ins.js';
 import { type KataSettings, parseSettings } from '../../src/policy/kata/settings.js';
 
 export interface GoldenCase {

@@ -6,7 +6,7 @@ import type { ResolvedImage } from '../../src/policy/kata/context.js';
 import type { ContainerData } from '../../src/policy/kata/data.js';
 import { buildKataPolicyData } from '../../src/policy/kata/document.js';
 import type { KataFamily } from '../../src/policy/kata/guests.js';
-import { applyDropIns } from '../../src/policy/kata/json-patch.js';
+import { applyDropIns } from '../../src/policy/kata/drop-ins.js';
 import { type KataSettings, parseSettings } from '../../src/policy/kata/settings.js';
 import type {
   Attachments,

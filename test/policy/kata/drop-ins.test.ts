@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
-import { applyDropIns } from '../../../src/policy/kata/json-patch.js';
+import { applyDropIns } from '../../../src/policy/kata/drop-ins.js';
 
 const apply = (document: unknown, ...patches: readonly object[][]): unknown =>
   JSON.parse(
