@@ -97,7 +97,7 @@ export async function buildDebianImage(folder: string, totalBytes: number): Prom
 
 /** Files of installed packages, largest packages first, spread over `count` lists of about the same size. */
 function chooseFiles(totalBytes: number, count: number): string[][] {
-  const query = execFileSync('dpkg-query', ['-W', '-f', '${Installed-Size} ${Package}\n'], {
+  const query = execFileSync('dpkg-query', ['-W', '-f', `\${Installed-Size} \${Package}\n`], {
     encoding: 'utf8',
   });
   const packages = query
