@@ -319,6 +319,11 @@ describe('removeAnnotations', () => {
 
   it.each([
     ['shares its line', `metadata: {annotations: x}\n---\n- ${KEY}: x\n  a: b\n`, [0]],
+    [
+      'empty lines behind',
+      `metadata:\n  annotations:\n    a: |+\n      b\n    ${KEY}: x\n\n  z: 1\n`,
+      ANNOTATIONS,
+    ],
     ['has an anchor', `metadata:\n  annotations:\n    &k ${KEY}: x\n    a: b\n`, ANNOTATIONS],
     ['alias', `x: &x {${KEY}: a}\nmetadata:\n  annotations: *x\n`, ANNOTATIONS],
   ])('refuses what %s', (reason, text, path) => {

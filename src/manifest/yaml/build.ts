@@ -138,7 +138,8 @@ function openCollection(builder: Builder, event: CollectionEvent): void {
     event.type === EVENT_ID.SEQUENCE
       ? { kind: 'sequence', ...shared, items }
       : { kind: 'mapping', ...shared, entries };
-  if (opensBracket(builder.source.text, event)) builder.cursor = event.start + 1;
+  const opened = opensBracket(builder.source.text, event) ? event.start + 1 : event.start;
+  builder.cursor = Math.max(builder.cursor, opened);
   builder.frames.push({ event, node, items, entries, size: 0 });
   if (node.anchor !== undefined) builder.anchors.set(node.anchor, { node });
 }
@@ -223,7 +224,7 @@ function extentOf(builder: Builder, event: ScalarEvent, style: ScalarStyle): Ext
   const { text } = builder.source;
   const floor = Math.max(builder.cursor, event.anchorEnd, event.tagEnd);
   if (event.valueStart === ABSENT) {
-    const start = behindColon(builder, floor);
+    const start = floor > builder.cursor ? floor : placeOfEmpty(builder);
     return { start, end: start, after: start };
   }
   if (style === 'literal' || style === 'folded') return extentOfBlock(text, event, floor);
@@ -232,11 +233,16 @@ function extentOf(builder: Builder, event: ScalarEvent, style: ScalarStyle): Ext
   return { start: event.valueStart - quote, end, after: end };
 }
 
-/** Where an empty scalar stands: behind its properties, else behind the colon of its key. */
-function behindColon(builder: Builder, floor: number): number {
+/** Where an empty scalar without properties stands: behind its dash, its colon, or the mark of its key. */
+function placeOfEmpty(builder: Builder): number {
+  const { cursor } = builder;
+  const frame = builder.frames.at(-1);
+  if (frame === undefined) return cursor;
   const { text } = builder.source;
-  const next = skipToContent(text, floor);
-  return floor === builder.cursor && text[next] === ':' ? next + 1 : floor;
+  const next = skipToContent(text, cursor);
+  const isKey = frame.key === undefined;
+  const mark = frame.node.kind === 'sequence' ? '-' : isKey ? '?' : ':';
+  return text[next] === mark ? next + 1 : cursor;
 }
 
 /** The block from its `|` or `>` to the end of its last line with text; `after` knows the lines that `+` keeps. */

@@ -22,6 +22,7 @@ export function planRemoval(
     return isCleared ? [insideOf(mapping)] : removeFromFlow(mapping, gone);
   }
   const lines = joinNeighbours(gone.map((entry) => removeLines(found.text, entry)));
+  for (const { start, end } of lines) refuseTakenLines(found, start, end);
   const removals = lines.map((splice) => withoutOpenEnd(found.text, splice));
   return [...(isCleared ? [leaveBraces(found)] : []), ...removals];
 }
@@ -65,6 +66,14 @@ function joinNeighbours(splices: readonly Splice[]): readonly Splice[] {
     else joined[joined.length - 1] = { ...last, end: splice.end };
   }
   return joined;
+}
+
+/** A block that keeps its line breaks would take the empty lines behind the removed ones for its own. */
+function refuseTakenLines({ text, mapping }: FoundMapping, start: number, end: number): void {
+  const before = mapping.entries.findLast(({ value }) => value.end < start)?.value;
+  if (before === undefined || before.after === before.end) return;
+  if (!isBreak(text, skipBlanks(text, end))) return;
+  throw new NotEditable('the text before it would grow by the empty lines behind it', start);
 }
 
 /** At the end of a text without a line break there, the break before the removed lines goes instead. */
