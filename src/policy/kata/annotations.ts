@@ -6,10 +6,11 @@ import { type KataGuest, POLICY_ANNOTATIONS } from './guests.js';
 import { escapeRegex } from './paths.js';
 
 const CRI = 'io.kubernetes.cri.';
-const SANDBOX_NAME = `${CRI}sandbox-name`;
-const SANDBOX_NAMESPACE = `${CRI}sandbox-namespace`;
-const IMAGE_NAME = `${CRI}image-name`;
-const CONTAINER_NAME = `${CRI}container-name`;
+/** Annotations by which the rules know a pod and its containers. */
+export const SANDBOX_NAME = `${CRI}sandbox-name`;
+export const SANDBOX_NAMESPACE = `${CRI}sandbox-namespace`;
+export const IMAGE_NAME = `${CRI}image-name`;
+export const CONTAINER_NAME = `${CRI}container-name`;
 const NETWORK_NAMESPACE = 'nerdctl/network-namespace';
 
 /** Suffix that Kubernetes makes up. */
