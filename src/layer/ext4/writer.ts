@@ -21,6 +21,8 @@ import type { Xattrs } from './xattr.js';
 /** Largest disk that the metadata area is laid out for; it decides where file data begin. */
 export const MAX_DISK_BYTES = 128 * 1024 ** 3;
 
+/** What a mode keeps of the tar: its upper bits follow from the typeflag. */
+const PERMISSIONS = 0xfff;
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
@@ -160,7 +162,7 @@ class Ext4Writer implements LayerWriter, TarHandler {
   #readSpec(entry: TarEntry): NodeSpec {
     const spec = this.#spec;
     const kind = KINDS.get(entry.type) ?? KIND.regular;
-    spec.mode = (entry.mode & ~KIND.mask & 0xffff) | kind;
+    spec.mode = (entry.mode & PERMISSIONS) | kind;
     spec.uid = entry.uid;
     spec.gid = entry.gid;
     spec.mtimeLow = encodeTimeLow(entry.mtimeSeconds, entry.mtimeNanoseconds);
