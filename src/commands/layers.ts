@@ -1,6 +1,7 @@
 /** `podseal layers`: root hashes of the layers of images; records image facts. */
 import type { Command } from 'commander';
 import { ToolError } from '../core/error.js';
+import type { LayerKnowledge } from '../image/facts.js';
 import type { LayerFormat } from '../image/types.js';
 import type { HashedImage } from '../pipeline/images.js';
 import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
@@ -55,7 +56,8 @@ async function run(
     locations: true,
   });
   try {
-    const needs = { formats, userFiles: options.facts !== undefined };
+    // The user files are read as the guests of aks and kata do; aci never looks at them.
+    const needs = { formats, userFiles: options.facts !== undefined && formats.includes('tarfs') };
     const hashed: HashedImage[] = [];
     for (const reference of references) {
       hashed.push(await access.reader.read(reference, needs));
@@ -63,7 +65,9 @@ async function run(
       const { image } = hashed.at(-1)!;
       terminal.detail(`${reference} is ${image.manifestDigest}, ${image.layers.length} layer(s)`);
     }
-    if (options.facts !== undefined) await writeFacts(options.facts, hashed, wanted);
+    if (options.facts !== undefined) {
+      await writeFacts(options.facts, needs.userFiles ? hashed : withoutUserFiles(hashed), wanted);
+    }
     await terminal.product(
       output.json ? asJson(hashed, terminal.notices) : asText(hashed, formats),
     );
@@ -106,9 +110,22 @@ function requireReference({ location, reference }: WantedImage): void {
   });
 }
 
+interface KnownImage {
+  readonly image: HashedImage['image'];
+  readonly layers: readonly LayerKnowledge[];
+}
+
+/** Facts must not say that a layer has no user files where nobody looked. */
+function withoutUserFiles(hashed: readonly HashedImage[]): KnownImage[] {
+  return hashed.map(({ image, layers }) => ({
+    image,
+    layers: layers.map(({ rootHashes, uncompressedSize }) => ({ rootHashes, uncompressedSize })),
+  }));
+}
+
 async function writeFacts(
   file: string,
-  hashed: readonly HashedImage[],
+  hashed: readonly KnownImage[],
   wanted: readonly WantedImage[],
 ): Promise<void> {
   const [{ buildImageFacts, printImageFacts }, { writeFileAtomic }] = await Promise.all([

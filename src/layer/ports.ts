@@ -3,10 +3,7 @@ import type { DiffId, Digest, RootHash } from '../core/digest.js';
 import type { Notice, NoticeSink } from '../core/notice.js';
 import type { UserFileEntry } from '../image/types.js';
 
-/** Block size of both file system images and of dm-verity. */
-export const BLOCK_BYTES = 4096;
-/** Blocks that one call of the hasher takes at most: 1 MiB keeps a call far above its overhead. */
-export const BATCH_BLOCKS = 256;
+export { BATCH_BLOCKS, BLOCK_BYTES } from '../core/block-hash.mjs';
 
 /**
  * Port: SHA-256(32 zero bytes || block) of many blocks per call, off the calling thread where possible

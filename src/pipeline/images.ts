@@ -101,6 +101,9 @@ function digestOf(reference: string, locations: boolean): ImageReference['digest
   return locations && LOCATION.test(reference) ? undefined : parseReference(reference).digest;
 }
 
+/** Media types of layers that the tarfs snapshotter takes. */
+const GZIP_TYPE = /[.+]gzip$/;
+
 /** Facts of one layer from the cache if it has all of them; else by hashing the blob, which is verified throughout. */
 async function readLayer(
   layer: Layer,
@@ -110,6 +113,12 @@ async function readLayer(
   ports: LayerPorts,
 ): Promise<LayerFacts> {
   const say = (notice: Notice) => ports.notices({ ...notice, where: placeOf(what, notice.where) });
+  if (needs.formats.includes('tarfs') && !GZIP_TYPE.test(layer.blob.mediaType)) {
+    say({
+      code: 'layer-not-gzip',
+      message: `guests of aks mount gzip layers only: a container with a layer of type ${layer.blob.mediaType} will not start`,
+    });
+  }
   const cached = await readCachedLayer(layer, needs, ports.cache);
   if (cached !== undefined) {
     cached.notices.forEach(say);
