@@ -21,9 +21,4 @@ describe('hashBlocks', () => {
     expect(target.subarray(64).every((byte) => byte === 7)).toBe(true);
     expect(Buffer.from(target.subarray(32, 64))).toEqual(naiveBlockHash(Buffer.alloc(BLOCK_BYTES)));
   });
-
-  it('knows the sizes of the port', () => {
-    expect(core.BLOCK_BYTES).toBe(BLOCK_BYTES);
-    expect(core.BATCH_BLOCKS).toBe(BATCH_BLOCKS);
-  });
 });
