@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as core from '../../src/core/block-hash.mjs';
-import { BATCH_BLOCKS, BLOCK_BYTES } from '../../src/layer/ports.js';
+import { BLOCK_BYTES } from '../../src/layer/ports.js';
 import { naiveBlockHash, patternBytes } from '../support/verity.js';
 
 describe('hashBlocks', () => {

@@ -10,8 +10,8 @@ import { openOciLayout } from '../../src/io/oci-layout.js';
 import { createInlineHasher } from '../../src/layer/block-hash.js';
 import { hashLayer } from '../../src/layer/hash-layer.js';
 import type { ResolvedImage } from '../../src/policy/kata/context.js';
-import { KATA_GUESTS, type KataFamily, type KataGuest } from '../../src/policy/kata/guests.js';
 import { applyDropIns } from '../../src/policy/kata/drop-ins.js';
+import { KATA_GUESTS, type KataFamily, type KataGuest } from '../../src/policy/kata/guests.js';
 import { type KataSettings, parseSettings } from '../../src/policy/kata/settings.js';
 
 export interface GoldenCase {

@@ -5,8 +5,8 @@ import type { ImageConfig, UserFileEntry } from '../../src/image/types.js';
 import type { ResolvedImage } from '../../src/policy/kata/context.js';
 import type { ContainerData } from '../../src/policy/kata/data.js';
 import { buildKataPolicyData } from '../../src/policy/kata/document.js';
-import type { KataFamily } from '../../src/policy/kata/guests.js';
 import { applyDropIns } from '../../src/policy/kata/drop-ins.js';
+import type { KataFamily } from '../../src/policy/kata/guests.js';
 import { type KataSettings, parseSettings } from '../../src/policy/kata/settings.js';
 import type {
   Attachments,
