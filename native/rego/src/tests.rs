@@ -144,3 +144,19 @@ fn deep_nesting_is_refused() {
         Err(Error::Input(_))
     ));
 }
+
+#[test]
+fn regular_expressions_are_complete() {
+    let mut policy = compile("package p\nm := regex.match(input.r, input.t)", Dialect::V1).unwrap();
+    for (pattern, text) in [
+        (r"\\d", "1"),
+        (r"\\bx", "x"),
+        ("(?i)X", "x"),
+        (r"\\pL", "é"),
+        (r"\\d", "٣"),
+    ] {
+        let input = format!(r#"{{"r":"^{pattern}$","t":"{text}"}}"#);
+        let found = outcome(&mut policy, "data.p.m", &input);
+        assert_eq!(found, Outcome::Value("true".into()), "{pattern}");
+    }
+}
