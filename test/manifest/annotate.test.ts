@@ -211,15 +211,31 @@ describe('setAnnotations', () => {
     expect(readAnnotation(edited, at, 'a.yaml')).toBe('v');
   });
 
+  /** Characters at which YAML 1.1 breaks lines or gives up. */
+  const odd = fc.constantFrom(
+    '\u007f',
+    '\u0085',
+    '\u009f',
+    '\u2028',
+    '\u2029',
+    '\ufeff',
+    '\uffff',
+    '\u0000',
+    '"',
+    '\\',
+  );
   it('writes any value so that every reader gets it back', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (value) => {
-        const edited = set('metadata: {name: p}\n', value);
-        expect(readAnnotation(edited, place(), 'a.yaml')).toBe(value);
-        expect(edited).toMatch(/^[^\u007f-\u009f\u2028\u2029\ufeff]*$/);
-        const [document] = loadAll(edited, { schema: CORE_SCHEMA }) as [Metadata];
-        expect(document.metadata?.annotations?.[KEY]).toBe(value);
-      }),
+      fc.property(
+        fc.string({ unit: fc.oneof(fc.string({ unit: 'binary', maxLength: 1 }), odd) }),
+        (value) => {
+          const edited = set('metadata: {name: p}\n', value);
+          expect(readAnnotation(edited, place(), 'a.yaml')).toBe(value);
+          expect(edited).toMatch(/^[^\u007f-\u009f\u2028\u2029\ufeff]*$/);
+          const [document] = loadAll(edited, { schema: CORE_SCHEMA }) as [Metadata];
+          expect(document.metadata?.annotations?.[KEY]).toBe(value);
+        },
+      ),
       { seed: 0xc0de },
     );
   });
@@ -393,7 +409,7 @@ describe('any manifest', () => {
           expect(isSubsequence(text, edited)).toBe(true);
         }
       }),
-      { seed: 0xc0de, numRuns: 2000 },
+      { seed: 0xc0de, numRuns: 1000 },
     );
   });
 
@@ -402,6 +418,8 @@ describe('any manifest', () => {
       fc.property(manifestTexts, ({ text, documents }) => {
         const places = Array.from({ length: documents }, (_, document) => place(document));
         const edits = places.map((one) => ({ ...one, value: 'new' }));
+        // Behind a block that keeps its line breaks a removal may have to be refused: see above.
+        fc.pre(!text.includes('|+'));
         const edited = setAnnotations(text, edits, 'a.yaml');
         const removed = removeAnnotations(edited, places, 'a.yaml');
         expect(removed).not.toContain(KEY);

@@ -648,8 +648,10 @@ spec:
   - <<: [{tty: false}, *two]
     name: three
 `;
-    const { containers } = workloadOf(text).pod;
-    expect(containers.map(({ name, image, tty }) => [name, image, tty])).toEqual([
+    const { workloads, notices } = read(text);
+    expect(notices).toEqual([]);
+    const containers = workloads[0]?.pod.containers;
+    expect(containers?.map(({ name, image, tty }) => [name, image, tty])).toEqual([
       ['one', 'i', true],
       ['two', 'i', true],
       ['three', 'i', false],
