@@ -62,7 +62,7 @@ export function measureFile(
 }
 
 /** Policies in a manifest or template; undefined if the file is neither. */
-function findEmbedded(bytes: Uint8Array, file: string): EmbeddedPolicy[] | undefined {
+export function findEmbedded(bytes: Uint8Array, file: string): EmbeddedPolicy[] | undefined {
   const text = decodeUtf8(bytes);
   if (text === undefined || isPolicyText(bytes)) return undefined;
   if (/^\uFEFF?\s*\{/.test(text) && /"resources"\s*:/.test(text))

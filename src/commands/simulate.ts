@@ -1,0 +1,162 @@
+/** `podseal simulate`: a kata policy under recorded or made-up requests. */
+import type { Command } from 'commander';
+import { EXIT, ToolError } from '../core/error.js';
+import { showUnseen } from '../core/page.js';
+import type { Terminal } from '../io/terminal.js';
+import type { OpenedPolicy } from '../pipeline/open-policy.js';
+import type { SimulatedDecision, SimulatedRequest } from '../pipeline/simulate.js';
+import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
+
+interface SimulateOptions {
+  readonly synthesize?: boolean;
+  readonly emitRequests?: boolean;
+  readonly workload?: string;
+  readonly guest?: string;
+  readonly json?: boolean;
+}
+
+/** A request with its line, or its number if it was made up. */
+interface NumberedRequest extends SimulatedRequest {
+  readonly line: number;
+}
+
+/** Adds `simulate`. */
+export function addSimulateCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('simulate')
+    .summary('run guest requests through a kata policy')
+    .description(
+      'Run guest requests through a kata policy as the agent in the guest would, keeping state from one to\nthe next, and print one decision per request. Exit status 10 if any is not allowed.',
+    )
+    .argument('<policy>', 'policy text, its base64, initdata, or a manifest with embedded policies')
+    .argument(
+      '[requests]',
+      'JSON lines {"kind": ..., "request": {...}}, as the agent logs them; - for stdin',
+    )
+    .optionsGroup('Requests:')
+    .option('--synthesize', 'make up the requests of a whole start of the workload instead')
+    .option('--emit-requests', 'print the made-up requests as JSON lines; decide nothing')
+    .optionsGroup('Policy:')
+    .option('--workload <name>', 'the workload of a manifest with several policies')
+    .option('--guest <profile>', 'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1');
+  addOutputOptions(command)
+    .addHelpText(
+      'after',
+      `
+--json prints one object per request: {"kind", "decision": "allow|deny|error", "reason"}.
+
+Examples:
+  podseal simulate pod.yaml --synthesize
+  podseal simulate pod.yaml /tmp/policy.jsonl
+  podseal simulate pod.yaml --synthesize --emit-requests > start.jsonl`,
+    )
+    .action((policy: string, requests: string | undefined, options: SimulateOptions) =>
+      run(policy, requests, options, context),
+    );
+}
+
+async function run(
+  file: string,
+  requestFile: string | undefined,
+  options: SimulateOptions,
+  context: CommandContext,
+): Promise<void> {
+  const synthesizes = options.synthesize === true || options.emitRequests === true;
+  checkSources(file, requestFile, synthesizes);
+  const terminal = context.terminal(readOutputOptions(options as Record<string, unknown>));
+  const [{ openPolicy }, { readBinaryFile }] = await Promise.all([
+    import('../pipeline/open-policy.js'),
+    import('../io/files.js'),
+  ]);
+  const policy = openPolicy(await readBinaryFile(file), file, options.workload, terminal.notice);
+  const requests =
+    requestFile === undefined ? await synthesize(policy) : await readRequests(requestFile);
+  if (options.emitRequests === true) {
+    const lines = requests.map(({ kind, request }) => `${JSON.stringify({ kind, request })}\n`);
+    return terminal.product(lines.join(''));
+  }
+  const guest = options.guest ?? (await guess(policy));
+  terminal.info(`guest ${guest}`);
+  await decideAll({ policy, requests, guest, terminal, context, json: options.json === true });
+}
+
+function checkSources(file: string, requests: string | undefined, synthesizes: boolean): void {
+  const problem =
+    requests === undefined && !synthesizes
+      ? 'there are no requests'
+      : requests !== undefined && synthesizes
+        ? 'a file of requests and --synthesize exclude each other'
+        : file === '-' && requests === '-'
+          ? 'stdin can be read once'
+          : undefined;
+  if (problem === undefined) return;
+  throw new ToolError('USAGE_CONFLICT', problem, {
+    hints: ['name a file of requests, or let --synthesize make them up'],
+  });
+}
+
+async function readRequests(file: string): Promise<readonly NumberedRequest[]> {
+  const [{ readTextFile }, { parseRequestLog }] = await Promise.all([
+    import('../io/files.js'),
+    import('../rego/request-log.js'),
+  ]);
+  return parseRequestLog(await readTextFile(file), file);
+}
+
+async function synthesize(policy: OpenedPolicy): Promise<readonly NumberedRequest[]> {
+  const [{ requireDocument }, { synthesizeStart }] = await Promise.all([
+    import('../pipeline/open-policy.js'),
+    import('../policy/kata/synthesize.js'),
+  ]);
+  const steps = synthesizeStart(requireDocument(policy));
+  return steps.map(({ kind, request }, index) => ({ kind, request, line: index + 1 }));
+}
+
+/** The guest by the shape of the policy; a text that is no generated policy gets the default of its target. */
+async function guess(policy: OpenedPolicy): Promise<string> {
+  const [{ guessGuest }, { readKataPolicy }] = await Promise.all([
+    import('../pipeline/open-policy.js'),
+    import('../policy/kata/read-policy.js'),
+  ]);
+  return guessGuest(policy, readKataPolicy(policy.text, policy.where).document?.data);
+}
+
+interface Work {
+  readonly policy: OpenedPolicy;
+  readonly requests: readonly NumberedRequest[];
+  readonly guest: string;
+  readonly terminal: Terminal;
+  readonly context: CommandContext;
+  readonly json: boolean;
+}
+
+async function decideAll(work: Work): Promise<void> {
+  const { policy, requests, terminal, context } = work;
+  const [{ Simulation }, { createPolicySession }, { openNativeEngine }] = await Promise.all([
+    import('../pipeline/simulate.js'),
+    import('../rego/session.js'),
+    import('../io/rego-native.js'),
+  ]);
+  const session = await createPolicySession(openNativeEngine(), policy.text, work.guest);
+  const simulation = new Simulation(session);
+  let refused = 0;
+  for (const request of requests) {
+    const decision = simulation.decide(request);
+    if (decision.decision !== 'allow') refused += 1;
+    await terminal.product(work.json ? asJson(decision, request) : asLine(decision, request));
+  }
+  terminal.info(`${requests.length - refused} of ${requests.length} requests allowed`);
+  if (refused > 0) context.finish(EXIT.denied);
+}
+
+function asLine(made: SimulatedDecision, { line }: NumberedRequest): string {
+  const subject = made.subject === undefined ? '' : `  ${showUnseen(made.subject)}`;
+  const reason = made.reason === null ? '' : `: ${showUnseen(made.reason)}`;
+  return `${made.decision.padEnd(5)}  ${line}  ${showUnseen(made.kind)}${subject}${reason}\n`;
+}
+
+function asJson(made: SimulatedDecision, { line }: NumberedRequest): string {
+  const { kind, decision, reason, subject } = made;
+  const members = { format: 'podseal.decision/v1', kind, decision, reason, line, subject };
+  return `${JSON.stringify(members)}\n`;
+}
