@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { CommandContext } from './commands/context.js';
+import { addKatapolicygenCommand } from './commands/katapolicygen.js';
 import { addLayerCommand } from './commands/layer.js';
 import { addLayersCommand } from './commands/layers.js';
 import { addMeasureCommand } from './commands/measure.js';
@@ -33,18 +34,23 @@ async function main(argv: readonly string[]): Promise<number> {
   process.once('SIGINT', () => abort.abort());
   process.once('SIGTERM', () => abort.abort());
   let status: number = EXIT.ok;
+  let statusOf = (error: ToolError): number => error.exit;
   const context: CommandContext = {
     signal: abort.signal,
     terminal: (options) => openTerminal(options),
     finish: (exit) => {
       status = exit;
     },
+    exitAs: (other) => {
+      statusOf = other;
+    },
   };
   try {
     await buildProgram(context).parseAsync(argv, { from: 'user' });
     return status;
   } catch (error) {
-    return report(error, argv, abort.signal.aborted);
+    const exit = report(error, argv, abort.signal.aborted);
+    return exit === EXIT.interrupted || !(error instanceof ToolError) ? exit : statusOf(error);
   }
 }
 
@@ -64,6 +70,7 @@ function buildProgram(context: CommandContext): Command {
   addReleasePolicyCommand(program, context);
   addLayersCommand(program, context);
   addLayerCommand(program, context);
+  addKatapolicygenCommand(program, context);
   return program;
 }
 

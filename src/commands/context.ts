@@ -1,5 +1,6 @@
 /** What every command gets from cli.ts, and the options that all commands share. */
 import { type Command, Option } from 'commander';
+import type { ToolError } from '../core/error.js';
 import type { Terminal, TerminalOptions } from '../io/terminal.js';
 
 export interface CommandContext {
@@ -8,13 +9,21 @@ export interface CommandContext {
   terminal(options: TerminalOptions): Terminal;
   /** Sets the exit status of a command that ends without an error. */
   finish(exit: number): void;
+  /** Sets the exit status for each error, for commands that keep those of another program. */
+  exitAs(statusOf: (error: ToolError) => number): void;
 }
 
 /** Adds --json, --quiet, --verbose and --color under "Output". */
 export function addOutputOptions(command: Command): Command {
+  return addStoryOptions(
+    command.optionsGroup('Output:').option('--json', 'machine-readable output (versioned format)'),
+  );
+}
+
+/** Adds --quiet, --verbose and --color, for commands whose output is that of another program. */
+export function addStoryOptions(command: Command): Command {
   return command
     .optionsGroup('Output:')
-    .option('--json', 'machine-readable output (versioned format)')
     .option('--quiet', 'no warnings, no progress; only errors')
     .option('--verbose', 'say what is done')
     .addOption(

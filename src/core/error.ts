@@ -61,6 +61,7 @@ export const ERROR_CATALOGUE = {
     EXIT.input,
     'an image format that cannot be hashed (schema 1, encrypted, foreign)',
   ),
+  IMAGE_STORE_UNSUPPORTED: row(EXIT.input, 'a store of images that podseal does not read'),
   IMAGE_INVALID: row(EXIT.input, 'a manifest, index, config or archive that contradicts itself'),
   IMAGE_MAP_INVALID: row(EXIT.input, 'an image map that does not name local images'),
   IMAGE_FACTS_INVALID: row(EXIT.input, 'an image facts file that does not fit its schema'),
@@ -69,6 +70,10 @@ export const ERROR_CATALOGUE = {
   LAYER_CORRUPT: row(EXIT.input, 'compressed data that is damaged or ends early'),
   LAYER_INVALID: row(EXIT.input, 'a tar that the guest format refuses'),
   POLICY_UNREADABLE: row(EXIT.input, 'text that is not a policy of a known kind'),
+  POLICY_SELF_CHECK_FAILED: row(
+    EXIT.input,
+    'a generated policy under which its own workload would not start',
+  ),
   REQUEST_INVALID: row(EXIT.input, 'a guest request that does not fit its message'),
   ENGINE_ABSENT: row(
     EXIT.input,

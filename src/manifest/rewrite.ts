@@ -6,8 +6,9 @@
 import { ToolError } from '../core/error.js';
 import type { NoticeSink } from '../core/notice.js';
 import type { AnnotationEdit } from './annotate.js';
+import { textAt } from './kubernetes/objects.js';
 import { emitAsReference } from './yaml/emit.js';
-import { isNull } from './yaml/node.js';
+import { childOf, isNull } from './yaml/node.js';
 import { parseYaml } from './yaml/parse.js';
 import { readReferenceTree, withListForm, withReferenceText } from './yaml/reference-tree.js';
 
@@ -48,4 +49,23 @@ function noteUnreadable(text: string, file: string, notices: NoticeSink): void {
       ...(error.where === undefined ? {} : { where: error.where }),
     });
   }
+}
+
+/** A document that is written out, and how many items it has if it is a List. */
+export interface DocumentSlots {
+  /** Among all documents of the text, from 0. */
+  readonly document: number;
+  readonly items?: number;
+}
+
+/** The documents that rewriteAsReference writes, in order. Throws what parseYaml throws. */
+export function listSlots(text: string, file: string): readonly DocumentSlots[] {
+  return parseYaml(text, file)
+    .filter(({ root }) => !isNull(root))
+    .map(({ root, index }) => {
+      const items = textAt(root, 'kind') === 'List' ? childOf(root, 'items') : undefined;
+      return items?.kind === 'sequence'
+        ? { document: index, items: items.items.length }
+        : { document: index };
+    });
 }
