@@ -13,6 +13,7 @@ import { buildInitdata, encodeInitdata, printInitdata } from './measurement/init
 import { measureInitdata, measurePolicyText } from './measurement/measure.js';
 import type { Initdata } from './measurement/read-initdata.js';
 import type { ImageIdentity, PolicyImage } from './pipeline/images.js';
+import type { KataPolicyData } from './policy/kata/data.js';
 import { buildKataPolicyData, requiredFacts, requiredImages } from './policy/kata/document.js';
 import type { KataGuest } from './policy/kata/guests.js';
 import { printPolicyText } from './policy/kata/print.js';
@@ -44,6 +45,7 @@ export interface GeneratedPolicy {
   readonly workload: PodWorkload;
   /** The policy text: rules, then the policy document. */
   readonly policy: string;
+  readonly data: KataPolicyData;
   /** The TOML document that carries it, for guests with initdata. */
   readonly initdata?: string;
   /** Key and value of the annotation. */
@@ -89,7 +91,7 @@ export async function generateKata(
     const used = requiredImages(workload, settings).map((reference) => imageOf(reference).identity);
     const placed = placePolicy(policy, request);
     warnOfSize(placed.value, workload, ports.notices);
-    return { workload, policy, ...placed, images: used };
+    return { workload, policy, data, ...placed, images: used };
   });
 }
 

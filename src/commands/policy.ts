@@ -18,6 +18,7 @@ interface PolicyOptions extends ImageOptions {
   readonly initdata?: string;
   readonly runtimeClass?: string[];
   readonly ignoreUnsupported?: string[];
+  readonly selfCheck?: boolean;
   readonly print?: boolean;
   readonly base64?: boolean;
   readonly json?: boolean;
@@ -46,11 +47,8 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
     .option('--config-map <file>', 'further ConfigMaps, Secrets, claims (repeatable)', collect)
     .option('--initdata <file>', 'initdata (TOML) that the policy is added to (kata)')
     .option('--runtime-class <prefix>', 'only pods with such a runtime class (repeatable)', collect)
-    .option(
-      '--ignore-unsupported <field>',
-      "field to leave out; '*' for all (repeatable)",
-      collect,
-    );
+    .option('--ignore-unsupported <field>', "field to leave out; '*' for all (repeatable)", collect)
+    .option('--no-self-check', 'do not try whether each policy lets its workload start');
   addOutputOptions(addImageOptions(command, true))
     .option('--print', 'print the policy texts alone; write nothing')
     .option('--base64', 'print the annotation values, one per line; write nothing')
@@ -90,10 +88,27 @@ async function run(
       notices: terminal.notice,
     });
     terminal.progressDone();
+    if (options.selfCheck !== false) await selfCheck(policies, request, terminal);
     await deliver({ files, options, terminal, request, policies });
   } finally {
     await access.close();
   }
+}
+
+/** Nothing is written or printed for a policy under which its workload would not start. */
+async function selfCheck(
+  policies: readonly GeneratedPolicy[],
+  request: KataRequest,
+  terminal: Terminal,
+): Promise<void> {
+  const [{ checkStarts }, { openNativeEngine }] = await Promise.all([
+    import('../pipeline/self-check.js'),
+    import('../io/rego-native.js'),
+  ]);
+  await checkStarts(policies, request, {
+    openEngine: () => openNativeEngine(),
+    notices: terminal.notice,
+  });
 }
 
 function checkOptions(files: readonly string[], options: PolicyOptions): void {

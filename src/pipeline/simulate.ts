@@ -42,15 +42,21 @@ export class Simulation {
   #subjectOf(kind: string, request: JsonValue): string | undefined {
     const outer = asObject(request);
     const message = asObject(outer.base ?? outer);
-    const id = message.container_id;
+    const { container_id: id, path } = message;
     if (kind === 'CreateSandboxRequest') return 'sandbox';
+    if (kind === 'CopyFileRequest' && typeof path === 'string') return shortened(path);
     if (typeof id !== 'string' || id === '') return undefined;
     if (kind === 'CreateContainerRequest') {
       const name = asObject(asObject(message.OCI).Annotations)[NAME];
       this.#names.set(id, typeof name === 'string' ? `container ${name}` : 'sandbox');
     }
-    return this.#names.get(id) ?? `container ${id.slice(0, 12)}`;
+    return this.#names.get(id) ?? `container ${shortened(id)}`;
   }
+}
+
+/** Ids at the length at which they still tell containers apart. */
+function shortened(text: string): string {
+  return text.replace(/[0-9a-f]{64}/g, (id) => id.slice(0, 12));
 }
 
 /** Why a request was refused, in the words of the engine and of the rules. */

@@ -38,7 +38,7 @@ export function synthesizeVolumes(scope: ContainerScope): VolumeRequests {
   const mounts = all.map((mount) => synthesizeMount(mount, scope, points));
   return {
     mounts: mounts.filter((_, i) => !all.slice(i + 1).some((later) => isSamePlace(later, all[i]))),
-    storages: [...storages, ...synthesizeGuestPull(scope)],
+    storages: [...synthesizeGuestPull(scope), ...storages],
   };
 }
 

@@ -1,0 +1,115 @@
+/**
+ * A generated policy against the start of its own workload: what it refuses there it would refuse in the guest too, so
+ * that the pod would not start. Probes run later; that one is refused is said, but is no reason to refuse the policy.
+ */
+import { type ErrorCode, ToolError } from '../core/error.js';
+import type { NoticeSink } from '../core/notice.js';
+import type { GeneratedPolicy, KataRequest } from '../pipeline.js';
+import { type StartStep, synthesizeStart } from '../policy/kata/synthesize.js';
+import type { RegoEngine } from '../rego/ports.js';
+import { createPolicySession, type Decision, type PolicySession } from '../rego/session.js';
+import { reasonOf } from './simulate.js';
+
+export interface SelfCheckPorts {
+  /** Throws ENGINE_ABSENT where no engine can run the policy. */
+  readonly openEngine: () => RegoEngine;
+  readonly notices: NoticeSink;
+}
+
+const NO_SESSION: readonly ErrorCode[] = ['ENGINE_ABSENT', 'POLICY_UNREADABLE'];
+/** Rules that answer to containers at all; a file without is a stand-in for real rules. */
+const DECIDES_CONTAINERS = /^(?:default\s+)?CreateContainerRequest\b/m;
+
+/**
+ * Throws POLICY_SELF_CHECK_FAILED for the first policy under which its workload would not start. Where no engine can
+ * tell, a notice says so.
+ */
+export async function checkStarts(
+  policies: readonly GeneratedPolicy[],
+  request: KataRequest,
+  ports: SelfCheckPorts,
+): Promise<void> {
+  if (policies.length === 0) return;
+  const skip = (why: string) =>
+    ports.notices({
+      code: 'self-check-skipped',
+      message: `whether the policy lets its workload start was not tried: ${why}`,
+    });
+  if (!DECIDES_CONTAINERS.test(request.rules)) {
+    return skip('the rules have none for CreateContainerRequest');
+  }
+  for (const policy of policies) {
+    const session = await openSession(policy, request, ports);
+    if (typeof session === 'string') return skip(session);
+    checkStart(session, policy, ports.notices);
+  }
+}
+
+/** A session, or why there is none. Throws if the guest would not load the policy because of its data. */
+async function openSession(
+  made: GeneratedPolicy,
+  { guest, rules }: KataRequest,
+  { openEngine }: SelfCheckPorts,
+): Promise<PolicySession | string> {
+  const load = async (text: string) => {
+    try {
+      return await createPolicySession(openEngine(), text, guest.id);
+    } catch (error) {
+      if (error instanceof ToolError && NO_SESSION.includes(error.code)) return error.message;
+      throw error;
+    }
+  };
+  const session = await load(made.policy);
+  if (typeof session !== 'string') return session;
+  const withoutData = await load(`${rules}\npolicy_data := {}`);
+  if (typeof withoutData === 'string') return withoutData;
+  throw new ToolError(
+    'POLICY_SELF_CHECK_FAILED',
+    `${nameOf(made)} would not start: the guest cannot load its policy`,
+    { where: made.workload.at, got: session },
+  );
+}
+
+function checkStart(session: PolicySession, made: GeneratedPolicy, notices: NoticeSink): void {
+  const { workload, data } = made;
+  const steps = synthesizeStart(data, { initContainers: workload.pod.initContainers.length });
+  for (const step of withoutRepeats(steps)) {
+    const decision = session.receive(step.kind, step.request);
+    if (decision.verdict === 'allow' || step.phase === 'end') continue;
+    if (step.phase === 'start') throw refusal(step, decision, made);
+    notices({
+      code: 'self-check-probe-refused',
+      message: `the policy refuses a probe or hook of ${step.subject}: ${reasonOf(decision)}`,
+      where: workload.at,
+    });
+  }
+}
+
+/** Of requests that differ in nothing but ids the first is enough. */
+function withoutRepeats(steps: readonly StartStep[]): readonly StartStep[] {
+  const seen = new Set<string>();
+  return steps.filter(({ kind, request }) => {
+    if (kind === 'CreateContainerRequest' || kind === 'RemoveContainerRequest') return true;
+    const form = `${kind} ${JSON.stringify(request).replace(/[0-9a-f]{64}/g, '')}`;
+    return !seen.has(form) && seen.add(form);
+  });
+}
+
+function nameOf({ workload }: GeneratedPolicy): string {
+  return `${workload.kind} ${workload.name ?? workload.generateName ?? ''}`.trim();
+}
+
+function refusal(step: StartStep, decision: Decision, made: GeneratedPolicy): ToolError {
+  return new ToolError(
+    'POLICY_SELF_CHECK_FAILED',
+    `${nameOf(made)} would not start: its policy refuses ${step.kind} of ${step.subject}`,
+    {
+      where: made.workload.at,
+      got: reasonOf(decision) ?? decision.verdict,
+      hints: [
+        'write the policy with --no-self-check, then ask podseal explain about the request',
+        'nothing was written',
+      ],
+    },
+  );
+}
