@@ -68,7 +68,11 @@ function isAciConfiguration(root: YamlNode): boolean {
   return childOf(root, 'containers') !== undefined && childOf(root, 'kind') === undefined;
 }
 
-function nodeAt(root: YamlNode, path: readonly (string | number)[]): YamlContent | undefined {
+/** What stands at a path of keys and indexes, aliases resolved. */
+export function nodeAt(
+  root: YamlNode,
+  path: readonly (string | number)[],
+): YamlContent | undefined {
   return path.reduce<YamlContent | undefined>((node, step) => {
     if (typeof step === 'string') return childOf(node, step);
     const item = node?.kind === 'sequence' ? node.items[step] : undefined;
@@ -76,7 +80,8 @@ function nodeAt(root: YamlNode, path: readonly (string | number)[]): YamlContent
   }, contentOf(root));
 }
 
-function targetOfPod(pod: YamlContent): Target | undefined {
+/** The target that a pod (template) shows by its runtime class or marks; undefined if none. */
+export function targetOfPod(pod: YamlContent): Target | undefined {
   const spec = childOf(pod, 'spec');
   const runtimeClass = childOf(spec, 'runtimeClassName');
   const name = runtimeClass?.kind === 'scalar' ? runtimeClass.text : '';

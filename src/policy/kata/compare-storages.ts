@@ -1,7 +1,7 @@
 /** Comparators of mounts, storages and image layers: matched by where they are mounted, not by their index. */
 import type { DifferenceKind } from '../../core/finding.js';
 import type { JsonValue } from '../../core/json.js';
-import { canonicalJson, sameJson } from '../../core/json-equal.js';
+import { sameJson } from '../../core/json-equal.js';
 import {
   type Comparator,
   type CompareTable,
@@ -10,6 +10,7 @@ import {
   elementsOf,
   fieldOf,
   keysOf,
+  listDifference,
   type Pair,
   type Report,
   showValue,
@@ -83,10 +84,9 @@ function compareByKey(pair: Pair, report: Report, { field, noun, keyOf }: Keyed)
   if ((pair.before === undefined) !== (pair.after === undefined) && isBare(pair)) {
     differs(field, `the empty field ${pair.path}`)(pair, report);
   }
-  const after = [...elementsOf(pair.after)];
-  const left = takeEqual(elementsOf(pair.before), after);
-  const byKey = groupBy(after, keyOf);
-  for (const element of left) {
+  const { less, more } = listDifference(pair.before, pair.after);
+  const byKey = groupBy(more, keyOf);
+  for (const element of less) {
     const name = `${noun} ${keyOf(element)}`;
     const other = byKey.get(keyOf(element))?.shift();
     if (other === undefined) {
@@ -113,24 +113,6 @@ function compareFields(pair: Pair, report: Report): void {
     };
     comparePart(inner, FIELDS, report, key);
   }
-}
-
-/** Removes from `after` what `before` has too, each as often; gives what is left of `before`. */
-function takeEqual(before: readonly JsonValue[], after: JsonValue[]): readonly JsonValue[] {
-  const counts = new Map<string, number>();
-  for (const one of before) bump(counts, canonicalJson(one), 1);
-  const kept = after.filter((one) => !bump(counts, canonicalJson(one), -1));
-  after.splice(0, after.length, ...kept);
-  const rest = before.toReversed().filter((one) => bump(counts, canonicalJson(one), -1));
-  return rest.toReversed();
-}
-
-/** Adds to a count that may not fall below 0; false if it would, or if it was not there. */
-function bump(counts: Map<string, number>, key: string, by: 1 | -1): boolean {
-  const count = counts.get(key) ?? 0;
-  if (count + by < 0) return false;
-  counts.set(key, count + by);
-  return true;
 }
 
 function groupBy(

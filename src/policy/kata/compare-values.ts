@@ -5,9 +5,9 @@ import { canonicalJson, sameJson } from '../../core/json-equal.js';
 import {
   type Comparator,
   differs,
-  elementsOf,
   fieldOf,
   keysOf,
+  listDifference,
   type Pair,
   type Report,
   shown,
@@ -49,7 +49,7 @@ export function grants(field: string, noun: string): Comparator {
   return (pair, report) => {
     const { before, after } = pair;
     if (sameJson(before, after)) return;
-    const { more, less } = setDifference(before, after);
+    const { more, less } = listDifference(before, after);
     const order = more.length === 0 && less.length === 0;
     if (before === undefined || after === undefined || order)
       return differs(field, noun)(pair, report);
@@ -109,7 +109,7 @@ interface SetWords {
 function setComparator(field: string, words: SetWords): Comparator {
   return (pair, report) => {
     if (reportAbsence(pair, field, report)) return;
-    const { more, less } = setDifference(pair.before, pair.after);
+    const { more, less } = listDifference(pair.before, pair.after);
     const [lessKind, lessMessage] = words.less;
     const [moreKind, moreMessage] = words.more;
     for (const element of less) {
@@ -128,19 +128,6 @@ function reportAbsence(pair: Pair, field: string, report: Report): boolean {
   if (canonicalJson(before ?? after ?? null).length > 2) return false;
   differs(field, `the empty field ${pair.path}`)(pair, report);
   return true;
-}
-
-/** Elements that only one side has. */
-export function setDifference(
-  before: JsonValue | undefined,
-  after: JsonValue | undefined,
-): { readonly more: readonly JsonValue[]; readonly less: readonly JsonValue[] } {
-  const old = new Map(elementsOf(before).map((one) => [canonicalJson(one), one]));
-  const fresh = new Map(elementsOf(after).map((one) => [canonicalJson(one), one]));
-  return {
-    more: [...fresh].filter(([key]) => !old.has(key)).map(([, one]) => one),
-    less: [...old].filter(([key]) => !fresh.has(key)).map(([, one]) => one),
-  };
 }
 
 function wordOf(value: JsonValue): string {

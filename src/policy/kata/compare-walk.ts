@@ -94,6 +94,33 @@ export function elementsOf(value: JsonValue | undefined): readonly JsonValue[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** Elements of two lists that the other one does not have, each as often as it is missing there, in order. */
+export function listDifference(
+  before: JsonValue | undefined,
+  after: JsonValue | undefined,
+): { readonly less: readonly JsonValue[]; readonly more: readonly JsonValue[] } {
+  const old = elementsOf(before);
+  const fresh = elementsOf(after);
+  return { less: withoutThose(old, fresh), more: withoutThose(fresh, old) };
+}
+
+function withoutThose(
+  elements: readonly JsonValue[],
+  others: readonly JsonValue[],
+): readonly JsonValue[] {
+  const counts = new Map<string, number>();
+  for (const other of others) {
+    const key = canonicalJson(other);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return elements.filter((element) => {
+    const key = canonicalJson(element);
+    const count = counts.get(key) ?? 0;
+    counts.set(key, count - 1);
+    return count <= 0;
+  });
+}
+
 /** Fills in the path where a comparator leaves it out. */
 function at({ path }: Pair, report: Report): Report {
   return (difference) => report({ path, ...difference });
