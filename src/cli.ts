@@ -9,6 +9,7 @@ import { addLayersCommand } from './commands/layers.js';
 import { addMeasureCommand } from './commands/measure.js';
 import { addPolicyCommand } from './commands/policy.js';
 import { addReleasePolicyCommand } from './commands/release-policy.js';
+import { addSimulateCommand } from './commands/simulate.js';
 import { EXIT, ToolError } from './core/error.js';
 import { removeTemporaryFiles } from './io/files.js';
 import {
@@ -67,6 +68,7 @@ function buildProgram(context: CommandContext): Command {
     .addHelpText('after', `${EXIT_STATUSES}\n\nStart with: podseal policy --help`);
   addPolicyCommand(program, context);
   addMeasureCommand(program, context);
+  addSimulateCommand(program, context);
   addReleasePolicyCommand(program, context);
   addLayersCommand(program, context);
   addLayerCommand(program, context);

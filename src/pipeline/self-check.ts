@@ -5,6 +5,8 @@
 import { type ErrorCode, ToolError } from '../core/error.js';
 import type { NoticeSink } from '../core/notice.js';
 import type { GeneratedPolicy, KataRequest } from '../pipeline.js';
+import type { KataPolicyData } from '../policy/kata/data.js';
+import { printPolicyText } from '../policy/kata/print.js';
 import { type StartStep, synthesizeStart } from '../policy/kata/synthesize.js';
 import type { RegoEngine } from '../rego/ports.js';
 import { createPolicySession, type Decision, type PolicySession } from '../rego/session.js';
@@ -16,6 +18,8 @@ export interface SelfCheckPorts {
   readonly notices: NoticeSink;
 }
 
+/** Containers of one part; pods rarely have more. */
+const CONTAINERS_AT_ONCE = 8;
 const NO_SESSION: readonly ErrorCode[] = ['ENGINE_ABSENT', 'POLICY_UNREADABLE'];
 /** Rules that answer to containers at all; a file without is a stand-in for real rules. */
 const DECIDES_CONTAINERS = /^(?:default\s+)?CreateContainerRequest\b/m;
@@ -39,15 +43,46 @@ export async function checkStarts(
     return skip('the rules have none for CreateContainerRequest');
   }
   for (const policy of policies) {
-    const session = await openSession(policy, request, ports);
-    if (typeof session === 'string') return skip(session);
-    checkStart(session, policy, ports.notices);
+    for (const part of partsOf(policy, request)) {
+      const session = await openSession(part, request, ports);
+      if (typeof session === 'string') return skip(session);
+      checkStart(session, part, ports.notices);
+    }
   }
+}
+
+/** A policy, or as much of it as is tried at once. */
+interface Part {
+  readonly made: GeneratedPolicy;
+  readonly policy: string;
+  readonly data: KataPolicyData;
+  readonly initContainers: number;
+}
+
+/**
+ * Engines read the whole document anew for each request. A container is decided on by its own entry, so large
+ * documents are tried in parts: the sandbox with some containers at a time.
+ */
+function partsOf(made: GeneratedPolicy, { rules }: KataRequest): readonly Part[] {
+  const { data, policy } = made;
+  const inits = made.workload.pod.initContainers.length;
+  const [pause, ...others] = data.containers;
+  if (pause === undefined || others.length <= CONTAINERS_AT_ONCE) {
+    return [{ made, policy, data, initContainers: inits }];
+  }
+  const count = Math.ceil(others.length / CONTAINERS_AT_ONCE);
+  return Array.from({ length: count }, (_, i) => {
+    const from = i * CONTAINERS_AT_ONCE;
+    const some = others.slice(from, from + CONTAINERS_AT_ONCE);
+    const part: KataPolicyData = { ...data, containers: [pause, ...some] };
+    const initContainers = Math.min(Math.max(inits - from, 0), some.length);
+    return { made, policy: printPolicyText(rules, part), data: part, initContainers };
+  });
 }
 
 /** A session, or why there is none. Throws if the guest would not load the policy because of its data. */
 async function openSession(
-  made: GeneratedPolicy,
+  { made, policy }: Part,
   { guest, rules }: KataRequest,
   { openEngine }: SelfCheckPorts,
 ): Promise<PolicySession | string> {
@@ -59,7 +94,7 @@ async function openSession(
       throw error;
     }
   };
-  const session = await load(made.policy);
+  const session = await load(policy);
   if (typeof session !== 'string') return session;
   const withoutData = await load(`${rules}\npolicy_data := {}`);
   if (typeof withoutData === 'string') return withoutData;
@@ -70,25 +105,25 @@ async function openSession(
   );
 }
 
-function checkStart(session: PolicySession, made: GeneratedPolicy, notices: NoticeSink): void {
-  const { workload, data } = made;
-  const steps = synthesizeStart(data, { initContainers: workload.pod.initContainers.length });
-  for (const step of withoutRepeats(steps)) {
+function checkStart(session: PolicySession, part: Part, notices: NoticeSink): void {
+  const { made, data, initContainers } = part;
+  for (const step of withoutRepeats(synthesizeStart(data, { initContainers }))) {
     const decision = session.receive(step.kind, step.request);
-    if (decision.verdict === 'allow' || step.phase === 'end') continue;
+    if (decision.verdict === 'allow') continue;
     if (step.phase === 'start') throw refusal(step, decision, made);
     notices({
       code: 'self-check-probe-refused',
       message: `the policy refuses a probe or hook of ${step.subject}: ${reasonOf(decision)}`,
-      where: workload.at,
+      where: made.workload.at,
     });
   }
 }
 
-/** Of requests that differ in nothing but ids the first is enough. */
+/** Requests up to the probes; of those that differ in nothing but ids the first is enough. */
 function withoutRepeats(steps: readonly StartStep[]): readonly StartStep[] {
   const seen = new Set<string>();
-  return steps.filter(({ kind, request }) => {
+  return steps.filter(({ kind, request, phase }) => {
+    if (phase === 'end') return false;
     if (kind === 'CreateContainerRequest' || kind === 'RemoveContainerRequest') return true;
     const form = `${kind} ${JSON.stringify(request).replace(/[0-9a-f]{64}/g, '')}`;
     return !seen.has(form) && seen.add(form);
