@@ -2,13 +2,16 @@
 /** argv -> command -> streams -> exit status. Nothing below this file ends the process. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addAuditCommand } from './commands/audit.js';
 import type { CommandContext } from './commands/context.js';
+import { addDiffCommand } from './commands/diff.js';
 import { addKatapolicygenCommand } from './commands/katapolicygen.js';
 import { addLayerCommand } from './commands/layer.js';
 import { addLayersCommand } from './commands/layers.js';
 import { addMeasureCommand } from './commands/measure.js';
 import { addPolicyCommand } from './commands/policy.js';
 import { addReleasePolicyCommand } from './commands/release-policy.js';
+import { addShowCommand } from './commands/show.js';
 import { addSimulateCommand } from './commands/simulate.js';
 import { EXIT, ToolError } from './core/error.js';
 import { removeTemporaryFiles } from './io/files.js';
@@ -69,6 +72,9 @@ function buildProgram(context: CommandContext): Command {
   addPolicyCommand(program, context);
   addMeasureCommand(program, context);
   addSimulateCommand(program, context);
+  addShowCommand(program, context);
+  addDiffCommand(program, context);
+  addAuditCommand(program, context);
   addReleasePolicyCommand(program, context);
   addLayersCommand(program, context);
   addLayerCommand(program, context);

@@ -51,6 +51,8 @@ export interface HashedImage {
 
 /** Reads images: each reference is resolved once, each blob hashed once, several layers at a time. */
 export interface ImageReader {
+  /** The image alone, without reading its layers. */
+  resolve(reference: string): Promise<Image>;
   read(reference: string, needs: LayerNeeds): Promise<HashedImage>;
 }
 
@@ -65,6 +67,7 @@ export function createImageReader(ports: LayerPorts): ImageReader {
     return resolveImage(name, ports.source, ports);
   });
   return {
+    resolve,
     async read(reference, needs) {
       const image = await resolve(reference);
       const facts = image.layers.map((layer, i) => {

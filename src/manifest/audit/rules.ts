@@ -60,6 +60,16 @@ const RULES = {
     'an image has the old manifest format (schema version 1), which the guest does not run',
     'push the image again with a current tool, e.g. docker buildx or crane',
   ),
+  'image-unsupported': rule(
+    'high',
+    'an image has a format that cannot be hashed',
+    'push the image again in OCI format, without encryption and foreign layers',
+  ),
+  'image-digest': rule(
+    'info',
+    'what a tag stands for now',
+    'add the digest to the name of the image',
+  ),
   'termination-log': rule(
     'low',
     'a termination message is set up, which the node does not get to see',

@@ -19,6 +19,8 @@ export interface AuditedContainer {
   readonly index: number;
   readonly policy: KataPolicyData;
   readonly standards: KataStandards;
+  /** Images whose names are judged elsewhere. */
+  readonly toldImages: ReadonlySet<string>;
 }
 
 /** All hits of one container. */
@@ -34,21 +36,24 @@ export function auditContainer(container: AuditedContainer): readonly Hit[] {
 
 type Check = (container: AuditedContainer) => readonly Hit[];
 
-const auditImage: Check = ({ data }) => {
+const auditImage: Check = ({ data, toldImages }) => {
   const isBound = readLayers(data.storages as readonly JsonValue[]) !== undefined;
   const image = annotationOf(data, IMAGE_NAME);
   const name = image === undefined ? 'its image' : `image ${image}`;
+  const isTold = image === undefined || toldImages.has(image) || toldImages.has(untagged(image));
   const unbound: Hit = {
     id: 'image-unbound',
     message: `no root hashes tie the container to ${name}: the host decides what runs`,
     path: 'storages',
     severity: isSandbox(data) ? 'medium' : 'high',
   };
-  return [
-    ...(isBound ? [] : [unbound]),
-    ...(image === undefined ? [] : auditReference(image, isBound)),
-  ];
+  return [...(isBound ? [] : [unbound]), ...(isTold ? [] : auditReference(image, isBound))];
 };
+
+/** The name in a manifest: the generator adds a tag where there is none. */
+function untagged(image: string): string {
+  return image.replace(/:latest$/, '');
+}
 
 function auditReference(image: string, isBound: boolean): readonly Hit[] {
   const tag = mutableTagOf(image);

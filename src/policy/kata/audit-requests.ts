@@ -8,7 +8,7 @@ import type { KataPolicy } from './read-policy.js';
 import type { Query } from './read-rules.js';
 import {
   defaultsOf,
-  describeRequests,
+  describeAnswers,
   execDefaults,
   hostCommands,
   REQUEST_ROWS,
@@ -37,7 +37,7 @@ export function auditRequests(
   ownRules: ReadonlyMap<string, string>,
 ): readonly Hit[] {
   return [
-    ...describeRequests(policy).flatMap(auditOpenRequest),
+    ...describeAnswers(policy).flatMap(auditOpenRequest),
     ...auditRules(policy, ownRules),
     ...auditExec(policy),
     ...auditCopies(policy, standards),
@@ -54,8 +54,14 @@ function auditOpenRequest({ query, state, details, exposure }: RequestDescriptio
   if (state !== 'open' || row === undefined) return [];
   const id = OWN_FINDINGS[query] ?? 'request-open';
   const message = `the host may ${row.words}: ${query} is open (${details.join('; ')})`;
-  return [{ id, message, severity: exposure }];
+  const remedy = UNCHECKED_BY_SOME.includes(query)
+    ? { remedy: 'nothing for this guest; others check it (--guest kata-4.1)' }
+    : {};
+  return [{ id, message, severity: exposure, ...remedy }];
 }
+
+/** Requests that the rules of some guests leave open. */
+const UNCHECKED_BY_SOME: readonly Query[] = ['UpdateInterfaceRequest', 'UpdateRoutesRequest'];
 
 function auditRules({ rules }: KataPolicy, ownRules: ReadonlyMap<string, string>): readonly Hit[] {
   if (ownRules.has(rules.sha256)) return [];

@@ -18,18 +18,23 @@ export interface KataAuditContext {
   readonly ownRules: ReadonlyMap<string, string>;
   /** The settings of podseal for every guest: values from them are no findings. */
   readonly settings: readonly KataSettings[];
+  /** Images whose names are judged elsewhere. */
+  readonly toldImages?: ReadonlySet<string>;
 }
 
 /** All findings of a policy, worst first. */
 export function auditKataPolicy(policy: KataPolicy, context: KataAuditContext): readonly Finding[] {
   const standards = readStandards(context.settings);
+  const { toldImages = new Set<string>() } = context;
   const data = policy.document?.data;
   const containers = data?.containers ?? [];
   const hits = [
     ...auditRequests(policy, standards, context.ownRules),
     ...auditPod(policy),
     ...containers.flatMap((container, index) =>
-      data === undefined ? [] : auditContainer({ data: container, index, policy: data, standards }),
+      data === undefined
+        ? []
+        : auditContainer({ data: container, index, policy: data, standards, toldImages }),
     ),
   ];
   return sortFindings(hits.map((hit) => findingOf(hit, context.subject, context.place)));

@@ -48,8 +48,8 @@ export const REQUEST_ROWS: Partial<Readonly<Record<Query, RequestRow>>> = {
   StartTracingRequest: { words: 'trace the agent', exposure: 'medium' },
   ResizeVolumeRequest: { words: 'resize volumes', exposure: 'low' },
   AddARPNeighborsRequest: { words: 'set neighbours of the network', exposure: 'low' },
-  UpdateInterfaceRequest: { words: 'configure network interfaces', exposure: 'low' },
-  UpdateRoutesRequest: { words: 'set network routes', exposure: 'low' },
+  UpdateInterfaceRequest: { words: 'configure network interfaces', exposure: 'info' },
+  UpdateRoutesRequest: { words: 'set network routes', exposure: 'info' },
   ListInterfacesRequest: { words: 'list network interfaces', exposure: 'low' },
   ListRoutesRequest: { words: 'list network routes', exposure: 'low' },
   GetIPTablesRequest: { words: 'read the packet filter', exposure: 'low' },
@@ -64,16 +64,25 @@ export const REQUEST_ROWS: Partial<Readonly<Record<Query, RequestRow>>> = {
   StopTracingRequest: { words: 'stop tracing', exposure: 'low' },
 };
 
-/** Every request that an agent asks its policy for. */
+/** Every request that an agent asks its policy for, with what comes of it. */
 export function describeRequests(policy: KataPolicy): readonly RequestDescription[] {
   const isFailureAllowed = policy.rules.answers.AllowRequestsFailingPolicy === 'allowed';
-  return QUERIES.map((query) => {
-    const exposure = REQUEST_ROWS[query]?.exposure ?? 'info';
-    if (isFailureAllowed && query !== 'AllowRequestsFailingPolicy') {
-      return { query, state: 'open', details: ['AllowRequestsFailingPolicy is set'], exposure };
-    }
-    return { query, exposure, ...stateOf(query, policy) };
-  });
+  const answers = describeAnswers(policy);
+  if (!isFailureAllowed) return answers;
+  return answers.map((one) =>
+    one.state === 'open'
+      ? one
+      : { ...one, state: 'open', details: ['what the rules deny is allowed all the same'] },
+  );
+}
+
+/** Every request with what the rules say to it, whatever AllowRequestsFailingPolicy makes of that. */
+export function describeAnswers(policy: KataPolicy): readonly RequestDescription[] {
+  return QUERIES.map((query) => ({
+    query,
+    exposure: REQUEST_ROWS[query]?.exposure ?? 'info',
+    ...stateOf(query, policy),
+  }));
 }
 
 function stateOf(

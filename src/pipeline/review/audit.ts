@@ -1,0 +1,158 @@
+/** A file -> all findings about it: of the manifest, of its policies, and of its images where they are looked up. */
+import { ToolError } from '../../core/error.js';
+import {
+  type AuditRule,
+  countBy,
+  type Finding,
+  parsePlace,
+  printPlace,
+  SEVERITIES,
+  type Severity,
+  sortFindings,
+} from '../../core/finding.js';
+import { mutableTagOf } from '../../core/image-tag.js';
+import type { Block, Cell, Page, Tone } from '../../core/page.js';
+import { auditManifest } from '../../manifest/audit/audit.js';
+import { MANIFEST_AUDIT_RULES, manifestFinding } from '../../manifest/audit/rules.js';
+import { auditKataPolicy } from '../../policy/kata/audit.js';
+import { KATA_AUDIT_RULES } from '../../policy/kata/audit-rules.js';
+import { POLICY_ANNOTATIONS } from '../../policy/kata/guests.js';
+import type { ReviewBase } from './base.js';
+import type { ReviewInput } from './read.js';
+
+/** Keys of annotations that hold policies, those of container instances included. */
+const POLICY_KEYS: readonly string[] = [
+  ...POLICY_ANNOTATIONS,
+  'microsoft.containerinstance.virtualnode.ccepolicy',
+];
+
+/** What is known of an image after looking it up. */
+export interface LookedUpImage {
+  /** Digest of the manifest or index that the reference names now. */
+  readonly digest: string;
+}
+
+export interface AuditResult {
+  readonly file: string;
+  readonly policies: readonly {
+    readonly workload?: string;
+    readonly where: string;
+    readonly measurement: string;
+  }[];
+  /** Worst first. */
+  readonly findings: readonly Finding[];
+}
+
+/** Rules of all audits, each once. */
+export const AUDIT_RULES: readonly AuditRule[] = [
+  ...new Map(
+    [...KATA_AUDIT_RULES, ...MANIFEST_AUDIT_RULES].map((rule) => [rule.id, rule]),
+  ).values(),
+];
+
+/**
+ * The audit of a file. `lookUp` asks for an image; without it images are judged by their names alone. Throws what
+ * readReviewInput and `lookUp` throw.
+ */
+export async function auditInput(
+  input: ReviewInput,
+  base: ReviewBase,
+  lookUp?: (image: string) => Promise<LookedUpImage>,
+): Promise<AuditResult> {
+  const { file, manifest, policies } = input;
+  const audit =
+    manifest === undefined
+      ? { findings: [], images: [] }
+      : auditManifest(manifest, file, POLICY_KEYS);
+  const toldImages = new Set(audit.images.map(({ image }) => image));
+  const ofPolicies = policies.flatMap(({ workload, where, policy }) =>
+    auditKataPolicy(policy, { ...base, subject: workload, place: parsePlace(where), toldImages }),
+  );
+  const images = lookUp === undefined ? [] : await auditImages(audit.images, lookUp);
+  return {
+    file,
+    policies: policies.map(({ workload, where, measurement }) => ({
+      ...(workload === '' ? {} : { workload }),
+      where,
+      measurement,
+    })),
+    findings: sortFindings([...images, ...audit.findings, ...ofPolicies]),
+  };
+}
+
+type NamedImage = { readonly image: string; readonly at: string };
+
+async function auditImages(
+  images: readonly NamedImage[],
+  lookUp: (image: string) => Promise<LookedUpImage>,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for (const { image, at } of images) {
+    const subject = `image ${image}`;
+    try {
+      const { digest } = await lookUp(image);
+      if (mutableTagOf(image) === undefined) continue;
+      const message = `the tag stands for ${digest} now`;
+      findings.push(manifestFinding({ id: 'image-digest', message, subject, at }));
+    } catch (error) {
+      if (!(error instanceof ToolError) || error.code !== 'IMAGE_UNSUPPORTED') throw error;
+      const id = /schema 1/.test(error.message) ? 'image-version-1' : 'image-unsupported';
+      findings.push(manifestFinding({ id, message: error.message, subject, at }));
+    }
+  }
+  return findings;
+}
+
+const TONES: Readonly<Record<Severity, Tone>> = {
+  critical: 'bad',
+  high: 'bad',
+  medium: 'warning',
+  low: 'muted',
+  info: 'muted',
+};
+
+/** The page of all findings. */
+export function auditPage({ file, findings, policies }: AuditResult): Page {
+  const blocks: readonly Block[] = [
+    {
+      kind: 'facts',
+      rows: policies.map(({ workload, where, measurement }) => ({
+        label: workload ?? where,
+        values: [`measurement ${measurement}`],
+      })),
+    },
+    { kind: 'paragraph', text: summarizeAudit(findings) },
+    { kind: 'facts', rows: findings.map(findingFact) },
+  ];
+  return {
+    title: `Audit of ${file}`,
+    blocks: blocks.filter((block) => block.kind !== 'facts' || block.rows.length > 0),
+  };
+}
+
+function findingFact({ id, severity, subject, message, place, path, remedy }: Finding) {
+  const about = subject === '' ? '' : `${subject}: `;
+  const first: Cell = { text: `${about}${message} [${id}]`, tone: TONES[severity] };
+  const where = [printPlace(place), path].filter((part) => part !== undefined && part !== '');
+  return {
+    label: severity,
+    values: [first, `  where:  ${where.join(' ')}`, `  remedy: ${remedy}`],
+  };
+}
+
+/** One line: how many findings there are of each severity. */
+export function summarizeAudit(findings: readonly Finding[]): string {
+  const counts = countFindings(findings);
+  const words = SEVERITIES.filter((one) => counts[one] > 0).map((one) => `${counts[one]} ${one}`);
+  return words.length === 0 ? 'no findings' : words.join(', ');
+}
+
+function countFindings(findings: readonly Finding[]): Readonly<Record<Severity, number>> {
+  return countBy(findings, SEVERITIES, ({ severity }) => severity);
+}
+
+/** The JSON form, `podseal.audit/v1`. */
+export function auditJson({ file, policies, findings }: AuditResult): object {
+  const summary = countFindings(findings);
+  return { format: 'podseal.audit/v1', file, policies, summary, findings };
+}

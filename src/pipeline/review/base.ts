@@ -1,0 +1,27 @@
+/** What reviews compare policies with: the rules and settings that belong to podseal. */
+import { sha256Hex } from '../../core/digest.js';
+import { KATA_GUESTS } from '../../policy/kata/guests.js';
+import { type KataSettings, parseSettings } from '../../policy/kata/settings.js';
+
+export interface ReviewBase {
+  /** Names of our rules by the digest of their content. */
+  readonly ownRules: ReadonlyMap<string, string>;
+  /** Our settings of every guest. */
+  readonly settings: readonly KataSettings[];
+}
+
+/** The base, from the bundled files; `readAsset` gives the text of one, e.g. `kata/settings/azl3.json`. */
+export async function loadReviewBase(
+  readAsset: (name: string) => Promise<string>,
+): Promise<ReviewBase> {
+  const ownRules = new Map<string, string>();
+  const settings: KataSettings[] = [];
+  for (const guest of KATA_GUESTS) {
+    const text = await readAsset(`kata/settings/${guest.settingsFile}`);
+    settings.push(parseSettings(text, guest.settingsFile, guest));
+    if (guest.rulesFile === undefined) continue;
+    const rules = await readAsset(`kata/rules/${guest.rulesFile}`);
+    ownRules.set(sha256Hex(rules), `podseal, ${guest.rulesFile}`);
+  }
+  return { ownRules, settings };
+}
