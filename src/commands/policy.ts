@@ -1,6 +1,6 @@
 /** `podseal policy`: policies of the workloads of a manifest, written into it. */
 import type { Command } from 'commander';
-import { ToolError } from '../core/error.js';
+import { EXIT, ToolError } from '../core/error.js';
 import type { Terminal } from '../io/terminal.js';
 import type { GeneratedPolicy, KataRequest } from '../pipeline.js';
 import type { TextFile } from '../policy/kata/drop-ins.js';
@@ -21,6 +21,7 @@ interface PolicyOptions extends ImageOptions {
   readonly selfCheck?: boolean;
   readonly print?: boolean;
   readonly base64?: boolean;
+  readonly check?: boolean;
   readonly json?: boolean;
   readonly output?: string;
 }
@@ -52,15 +53,17 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
   addOutputOptions(addImageOptions(command, true))
     .option('--print', 'print the policy texts alone; write nothing')
     .option('--base64', 'print the annotation values, one per line; write nothing')
+    .option('--check', 'write nothing; exit 11 if the manifest holds other policies than these')
     .option('-o, --output <file>', 'write the manifest here instead of in place')
     .addHelpText(
       'after',
       `
---json prints the policies and writes nothing (but for -o).
+--json prints the policies and writes nothing (but for -o); with --check the differences.
 
 Examples:
   podseal policy pod.yaml
-  podseal policy pod.yaml --image-facts facts.json --print > policy.rego`,
+  podseal policy pod.yaml --image-facts facts.json --print > policy.rego
+  podseal policy pod.yaml --check`,
     )
     .action((files: string[], options: PolicyOptions) => run(files, options, context));
 }
@@ -89,7 +92,9 @@ async function run(
     });
     terminal.progressDone();
     if (options.selfCheck !== false) await selfCheck(policies, request, terminal);
-    await deliver({ files, options, terminal, request, policies });
+    if (options.check === true)
+      await check({ files, options, terminal, request, policies }, context);
+    else await deliver({ files, options, terminal, request, policies });
   } finally {
     await access.close();
   }
@@ -116,6 +121,9 @@ function checkOptions(files: readonly string[], options: PolicyOptions): void {
     (one) => one === true,
   ).length;
   if (products > 1) throw conflict('--print, --base64 and --json exclude each other');
+  if (options.check && (options.print || options.base64 || options.output !== undefined)) {
+    throw conflict('--check writes nothing: it excludes --print, --base64 and -o');
+  }
   if (files.length > 1 && options.output !== undefined) {
     throw conflict('-o takes one manifest', 'leave -o out: every manifest is written in place');
   }
@@ -228,6 +236,28 @@ interface Delivery {
   readonly terminal: Terminal;
   readonly request: KataRequest;
   readonly policies: readonly GeneratedPolicy[];
+}
+
+/** Prints in what the policies that the manifests hold differ from these; nothing is written. */
+async function check(
+  { files, options, request, policies, terminal }: Delivery,
+  context: CommandContext,
+): Promise<void> {
+  const [review, { readAsset }] = await Promise.all([
+    import('../pipeline/review.js'),
+    import('../io/assets.js'),
+  ]);
+  const base = await review.loadReviewBase(readAsset);
+  const manifests = request.inputs.slice(0, files.length);
+  const diffs = review.checkEmbedded(manifests, policies, base, terminal.notice);
+  const before = files.join(', ');
+  await terminal.product(
+    options.json === true
+      ? review.printJson(review.diffJson(before, 'generated', diffs), terminal.notices)
+      : review.printPageText(review.diffPage(`${before} -> generated now`, diffs)),
+  );
+  terminal.info(review.summarizeDiffs(diffs));
+  if (review.hasDifference(diffs, 'any')) context.finish(EXIT.differs);
 }
 
 /** Writes the manifests, then prints the product: nothing is printed for a manifest that could not be written. */
