@@ -248,6 +248,7 @@ async function check(
     import('../io/assets.js'),
   ]);
   const base = await review.loadReviewBase(readAsset);
+  warnOfNone(policies, terminal);
   const manifests = request.inputs.slice(0, files.length);
   const diffs = review.checkEmbedded(manifests, policies, base, terminal.notice);
   const before = files.join(', ');
@@ -290,9 +291,7 @@ async function writeManifests({
     import('../pipeline.js'),
     import('../io/files.js'),
   ]);
-  if (policies.length === 0) {
-    terminal.notice({ code: 'no-workload', message: 'no workload of the manifest gets a policy' });
-  }
+  warnOfNone(policies, terminal);
   const texts = request.inputs
     .slice(0, files.length)
     .map((input) => writePolicies(input, policies));
@@ -309,6 +308,11 @@ async function writeManifests({
     terminal.info(`wrote ${target}`);
   }
   return false;
+}
+
+function warnOfNone(policies: readonly GeneratedPolicy[], terminal: Terminal): void {
+  if (policies.length > 0) return;
+  terminal.notice({ code: 'no-workload', message: 'no workload of the manifest gets a policy' });
 }
 
 /** `HEX` for one policy, `HEX  WORKLOAD` for several. */
