@@ -1,9 +1,11 @@
 // Runs a program and tells what it cost.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
+/** The built program. */
+export const CLI = resolve(import.meta.dirname, '../../dist/cli.js');
 const hook = new URL('./usage-hook.mjs', import.meta.url).href;
 
 /**
