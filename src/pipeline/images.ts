@@ -19,7 +19,6 @@ import type {
   LayerFormat,
   Platform,
 } from '../image/types.js';
-import { hashLayer } from '../layer/hash-layer.js';
 import type { BlockHasher, LayerCache, LayerCacheValues } from '../layer/ports.js';
 
 /** What is wanted of an image's layers. */
@@ -127,6 +126,8 @@ async function readLayer(
     cached.notices.forEach(say);
     return cached.facts;
   }
+  // Where the cache or facts know all layers, the readers of archives are not even loaded.
+  const { hashLayer } = await import('../layer/hash-layer.js');
   const notices: Notice[] = [];
   const hashed = await hashLayer(await ports.source.openBlob(image.reference, layer.blob), {
     ...needs,

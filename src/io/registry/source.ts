@@ -7,21 +7,11 @@ import { createGate } from '../../core/parallel.js';
 import { type ImageReference, parseReference } from '../../core/reference.js';
 import type { Descriptor, ImageSource } from '../../image/types.js';
 import type { CredentialStore, Environment } from '../credentials/credential.js';
-import { createAuthorizer } from './authorizer.js';
-import { streamBlob } from './blob.js';
 import { type Clock, systemClock } from './clock.js';
+import type { Connection } from './connection.js';
 import type { Lookup, Timeouts } from './dispatchers.js';
-import {
-  allowsPlainHttp,
-  type Endpoint,
-  endpointsOf,
-  type Mirrors,
-  parseHosts,
-  parseMirrors,
-} from './endpoint.js';
-import { fetchManifest, type ManifestName } from './manifest.js';
-import { createSession, type Session } from './session.js';
-import { openTransport, type Transport } from './transport.js';
+import { type Endpoint, endpointsOf, type Mirrors, parseHosts, parseMirrors } from './endpoint.js';
+import type { ManifestName } from './manifest.js';
 
 /** Downloads of blobs from one host at a time; more only split the same bandwidth and annoy registries. */
 const DOWNLOADS_PER_HOST = 4;
@@ -50,11 +40,6 @@ export interface RegistrySource extends ImageSource {
   close(): Promise<void>;
 }
 
-interface Opened {
-  readonly transport: Transport;
-  readonly session: Session;
-}
-
 /** A source of images in registries. Throws USAGE_CONFLICT for invalid options at once, the rest when used. */
 export function openRegistrySource(options: RegistryOptions): RegistrySource {
   const mirrors = parseMirrors(options.mirrors ?? []);
@@ -63,28 +48,30 @@ export function openRegistrySource(options: RegistryOptions): RegistrySource {
   const closing = new AbortController();
   const clock = options.clock ?? systemClock(closing.signal);
   const enterHost = gatesByHost();
-  let opening: Promise<Opened> | undefined;
+  let opening: Promise<Connection> | undefined;
+  // The modules that speak HTTP take longer to load than a policy takes from image facts.
   const opened = () => {
-    opening ??= open(options, { clock, insecure, trustedRealms });
+    opening ??= import('./connection.js').then(({ openConnection }) =>
+      openConnection(options, { clock, insecure, trustedRealms }),
+    );
     return opening;
   };
   return {
     async fetchManifest(text, descriptor) {
       const reference = parseReference(text);
-      const { session, transport } = await opened();
-      const ports = { session, clock, wholeMs: transport.timeouts.wholeMs };
+      const connection = await opened();
       const name = nameOf(reference, descriptor);
       return tryEach(servers(reference, mirrors), (endpoint) =>
-        fetchManifest(ports, endpoint, name),
+        connection.fetchManifest(endpoint, name),
       );
     },
     async openBlob(text, descriptor) {
       const endpoints = servers(parseReference(text), mirrors);
-      const { session } = await opened();
+      const connection = await opened();
       return streamFromEach(endpoints, async function* (endpoint) {
         const leave = await enterHost(endpoint.host);
         try {
-          yield* streamBlob({ session, clock }, endpoint, descriptor);
+          yield* connection.streamBlob(endpoint, descriptor);
         } finally {
           leave();
         }
@@ -94,26 +81,9 @@ export function openRegistrySource(options: RegistryOptions): RegistrySource {
       closing.abort();
       // What could not be opened has told so to whoever asked for it.
       const open = await opening?.catch(() => undefined);
-      await open?.transport.close();
+      await open?.close();
     },
   };
-}
-
-async function open(
-  options: RegistryOptions,
-  parsed: {
-    readonly clock: Clock;
-    readonly insecure: ReadonlySet<string>;
-    readonly trustedRealms: ReadonlySet<string>;
-  },
-): Promise<Opened> {
-  const { env, caFile, offline, timeouts, lookup, credentials } = options;
-  const { clock, trustedRealms } = parsed;
-  const transport = await openTransport({ env, caFile, offline, timeouts, lookup });
-  const isPlainAllowed = (url: URL) => allowsPlainHttp(url, parsed.insecure);
-  const shared = { transport, clock, allowsPlainHttp: isPlainAllowed };
-  const authorizer = createAuthorizer({ ...shared, credentials, trustedRealms });
-  return { transport, session: createSession({ ...shared, authorizer }) };
 }
 
 const servers = (reference: ImageReference, mirrors: Mirrors) =>
