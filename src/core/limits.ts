@@ -61,4 +61,8 @@ export const LIMITS = {
   sampleChars: 16_384,
   /** GPUs of one container: each is a device in the policy, and no node has more than a few dozen. */
   gpus: 1_000,
+  /** Memory in which a policy is evaluated as WebAssembly: a policy of 100 containers takes 10 MiB. */
+  regoMemoryBytes: 512 * MIB,
+  /** Regular expressions kept compiled while a policy is loaded: a pod with a hundred mounts has that many. */
+  regoPatterns: 1_000,
 } as const;

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../src/core/limits.js';
+import { openRegoBuiltins } from '../../src/io/rego-builtins.js';
+
+const lines: string[] = [];
+const builtins = await openRegoBuiltins((line) => lines.push(line));
+const match = builtins['podseal.regex_match']!;
+const print = builtins['internal.print']!;
+
+describe('podseal.regex_match', () => {
+  it.each([
+    ['b', 'abc', true],
+    ['^b', 'abc', false],
+    ['^abc$', 'abc\n', false],
+    ['a.c', 'a\nc', false],
+    ['(?s:a.c)', 'a\nc', true],
+    ['^a', '\na', false],
+    ['^(?P<name>x)[[:digit:]]\\z', 'x1', true],
+    ['^.$', '\u{1f600}', true],
+    ['^a\\x00b$', 'a\0b', true],
+    ['^a\0b$', 'a\0b', true],
+    ['^a\0b$', 'a', false],
+    ['', '', true],
+  ])('%j in %j: %s', (pattern, text, found) => {
+    expect(match(pattern, text)).toBe(found);
+  });
+
+  it.each(['(', 'a**', '(?=a)', '(a)\\1', 'a{1001}', '[z-a]'])(
+    'leaves %j undefined, each time',
+    (pattern) => {
+      expect(match(pattern, 'a')).toBeUndefined();
+      expect(match(pattern, 'a')).toBeUndefined();
+    },
+  );
+
+  it('leaves other types undefined', () => {
+    expect(match('1', 1)).toBeUndefined();
+    expect(match(null, 'null')).toBeUndefined();
+  });
+
+  it('answers the same beyond the number of patterns it keeps', () => {
+    const texts = Array.from({ length: LIMITS.regoPatterns + 1 }, (_, i) => `a${i}b`);
+    for (const round of [texts, texts, texts.toReversed()]) {
+      for (const text of round) {
+        expect(match(`^${text}$`, text)).toBe(true);
+        expect(match(`^${text}$`, `${text}b`)).toBe(false);
+      }
+    }
+  });
+
+  it('takes time in proportion to the text', () => {
+    const start = performance.now();
+    expect(match('^(a+)+$', `${'a'.repeat(50_000)}b`)).toBe(false);
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+});
+
+describe('internal.print', () => {
+  it.each([
+    [[['7:'], ['the'], ['text']], ['7: the text']],
+    [[['7:'], []], ['7: <undefined>']],
+    [
+      [['7:'], [1, null], [true, ['a']]],
+      ['7: 1 true', '7: 1 ["a"]', '7: null true', '7: null ["a"]'],
+    ],
+    [[], ['']],
+  ])('prints %j', (operands, want) => {
+    lines.length = 0;
+    expect(print(operands)).toBe(true);
+    expect(lines).toEqual(want);
+  });
+});
