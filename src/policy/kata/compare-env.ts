@@ -11,7 +11,9 @@ const FREEDOMS: readonly Freedom[] = ['fixed', 'pattern', 'any'];
 /** Which way a value differs, by what it was and is free to be. */
 export function kindOfFreedom(before: Freedom, after: Freedom): DifferenceKind {
   const step = FREEDOMS.indexOf(after) - FREEDOMS.indexOf(before);
-  return step > 0 ? 'widened' : step < 0 ? 'narrowed' : 'changed';
+  if (step > 0) return 'widened';
+  // What was bound to a form may now be a text that never fitted it.
+  return step < 0 && before === 'any' ? 'narrowed' : 'changed';
 }
 
 /** `Env`: a set of `NAME=value`; a name may have several values. */
