@@ -40,7 +40,7 @@ export function auditService(kind: string, object: Spot, subject: string): Hits 
     ...spotsIn(object, 'subsets').flatMap((subset) => spotsIn(subset, 'ports')),
   ];
   return [
-    ...families.map((spot) => hitAt('ipv6', `${textIn(spot)} asks for IPv6`, subject, spot)),
+    ...families.map((spot) => hitAt('ipv6', `IPv6 is asked for: ${textIn(spot)}`, subject, spot)),
     ...ports.flatMap((port) => auditPort(port, subject)),
   ];
 }
