@@ -80,13 +80,13 @@ const DETECTORS: readonly Detector[] = [
   {
     kind: 'password in a command line',
     expression:
-      /(?:^|[\s"'&;|])-{0,2}[A-Za-z0-9_-]{0,40}passw(?:or)?d=["']?(?<secret>[^\s"'&;|]{4,2000})/dgi,
+      /(?:^|[\s"'&;|^])-{0,2}[A-Za-z0-9_-]{0,40}passw(?:or)?d=["']?(?<secret>[^\s"'&;|]{4,2000})/dgi,
     accept: isPassword,
   },
   {
     kind: 'secret in a command line',
     expression:
-      /(?:^|[\s"'&;|])-{0,2}[A-Za-z0-9_-]{0,40}(?:secret|token|(?:api|access|account)[-_]?key)=["']?(?<secret>[^\s"'&;|]{16,2000})/dgi,
+      /(?:^|[\s"'&;|^])-{0,2}[A-Za-z0-9_-]{0,40}(?:secret|token|(?:api|access|account)[-_]?key)=["']?(?<secret>[^\s"'&;|]{16,2000})/dgi,
     accept: isRandom,
   },
 ];
@@ -188,6 +188,8 @@ function isPassword(value: string): boolean {
 function isRandom(value: string): boolean {
   if (!isPassword(value)) return false;
   if (value.length < RANDOM_LENGTH || value.length > RANDOM_LENGTH_MAX) return false;
+  // Patterns, lists and code have brackets; keys do not.
+  if (/[[\](){}<>|*\\]/.test(value)) return false;
   const classes = [/[a-z]/, /[A-Z]/, /[0-9]/].filter((one) => one.test(value)).length;
   if (classes < 2 || /^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?(?:\/|$)/i.test(value)) return false;
   return entropyOf(value) >= RANDOM_BITS_PER_CHARACTER;

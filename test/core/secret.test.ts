@@ -107,6 +107,7 @@ const HARMLESS: readonly (readonly [name: string, text: string])[] = [
   ['URL', 'http://host:8080/a@b'],
   ['GIT', 'git@github.com:a/b'],
   ['URL', 'redis://user:$(PASSWORD)@host'],
+  ['', '^API_TOKEN=[A-Za-z0-9]{16,64}$'],
   ['', 'mount -o username=x,uid=0'],
   ['', 'run --token=auto --secret-name=x --password-file=/x'],
 ];
