@@ -1,10 +1,7 @@
 # Kata agent policy rules for guests of AKS 3.15 (runtime class kata-cc).
 #
 # A policy is this text, a newline and `policy_data := ` with what podseal generates from a pod. It loads as Rego v0
-# and v1. These agents keep a state between requests and hand over a new container with a map of its variables.
-#
-# State: pstate.sandbox_name, .namespace and .network_namespace are those of the first container; pstate.containers
-# holds the index in policy_data.containers of each container, by its id.
+# and v1. These agents keep a state between requests, and hand over a new container with a map of its variables.
 package agent_policy
 
 import future.keywords.every
@@ -90,19 +87,19 @@ UpdateInterfaceRequest if {
 }
 
 UpdateRoutesRequest if {
-	failed := [check | some check in ["devices", "sources"]; not routes_pass(check)]
-	none_failed("list of routes", failed)
+	failed := [check | some check in ["source", "device"]; not routes_pass(check)]
+	none_failed("route", failed)
 }
 
 ExecProcessRequest if {
-	checks := ["container id", "command", "terminal", "process", "user", "environment"]
+	checks := ["container", "command", "terminal", "process", "user", "environment"]
 	failed := [check | some check in checks; not exec_passes(check)]
 	none_failed("process", failed)
 }
 
-CreateContainerRequest := {"allowed": true, "ops": array.concat(pin_ops, container_ops(index))} if {
-	failed_at_first := [check | some check in ["form of the request"]; not request]
-	none_failed("container", failed_at_first)
+CreateContainerRequest := {"allowed": true, "ops": ops} if {
+	formless := [check | some check in ["form"]; not request]
+	none_failed("container", formless)
 	failed := [check | some check in request_checks; not request_passes(check)]
 	none_failed("container", failed)
 	fitting := [index |
@@ -111,13 +108,13 @@ CreateContainerRequest := {"allowed": true, "ops": array.concat(pin_ops, contain
 		failed_here := [check | some check in container_checks; not container_passes(check, container)]
 		none_failed("container of that name", failed_here)
 	]
-	index := fitting[0]
-	failed_at_last := [check | some check in ["same container id"]; not is_free_for(index)]
-	none_failed("container", failed_at_last)
+	count(fitting) == 1
+	ops := array.concat(sandbox_pins, pin(key_of(request.container_id), fitting[0]))
 }
 
-RemoveContainerRequest := {"allowed": true, "ops": [{"op": "remove", "path": path_of(input.container_id)}]} if {
-	is_known(input.container_id)
+RemoveContainerRequest := {"allowed": true, "ops": [{"op": "remove", "path": state_path(key)}]} if {
+	key := key_of(input.container_id)
+	data.pstate[key]
 }
 
 none_failed(_, failed) if count(failed) == 0
@@ -127,6 +124,23 @@ none_failed(what, failed) if {
 	print("the", what, "is refused, failed checks:", concat(", ", failed))
 	false
 }
+
+# State. Ids of containers have a prefix, so that none of them is the name of another key, and only characters that the
+# agent takes, so that they need no escapes in a path. Under an id is the index of its container in the policy.
+
+state_path(key) := concat("/", ["", "pstate", key])
+
+key_of(id) := concat("", ["container:", id]) if regex.match("^[a-zA-Z0-9._-]*$", id)
+
+pin(key, value) := [] if data.pstate[key] == value
+
+pin(key, value) := [{"op": "add", "path": state_path(key), "value": value}] if not data.pstate[key]
+
+# Keys that the first container sets and that later ones must agree with.
+sandbox_pins := array.concat(
+	array.concat(pin("sandbox_name", sandbox_name), pin("namespace", namespace)),
+	pin("network_namespace", network_namespace),
+)
 
 # Sandbox.
 
@@ -145,42 +159,36 @@ sandbox_passes("storages") if {
 # Network.
 
 interface_passes("flags") if {
-	free := policy_data.request_defaults.UpdateInterfaceRequest.allow_raw_flags
-	bits.and(input.interface.raw_flags, bits.negate(free)) == 0
+	allowed := policy_data.request_defaults.UpdateInterfaceRequest.allow_raw_flags
+	bits.and(input.interface.raw_flags, bits.negate(allowed)) == 0
 }
 
 interface_passes("name") if {
-	every name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names {
-		input.interface.name != name
-	}
+	not input.interface.name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names
 }
 
 interface_passes("hardware address") if {
-	every address in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs {
-		input.interface.hwAddr != address
-	}
+	not input.interface.hwAddr in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs
 }
 
-routes_pass("devices") if {
-	every route in input.routes.Routes {
-		every name in policy_data.request_defaults.UpdateRoutesRequest.forbidden_device_names {
-			route.device != name
-		}
-	}
-}
-
-routes_pass("sources") if {
+routes_pass("source") if {
 	every route in input.routes.Routes {
 		every pattern in policy_data.request_defaults.UpdateRoutesRequest.forbidden_source_regex {
-			regex.match(pattern, route.source) == false
+			not regex.match(pattern, route.source)
 		}
+	}
+}
+
+routes_pass("device") if {
+	every route in input.routes.Routes {
+		not route.device in policy_data.request_defaults.UpdateRoutesRequest.forbidden_device_names
 	}
 }
 
 # Copied files.
 
 copy_passes("path") if {
-	stays_below(input.path)
+	not goes_up(input.path)
 	some pattern in copy_patterns
 	regex.match(pattern, input.path)
 }
@@ -190,7 +198,7 @@ copy_passes("link") if input.symlink_src == ""
 copy_passes("link") if regex.match(hidden_name(policy_data.common.s_source1), input.symlink_src)
 
 copy_passes("link") if {
-	stays_below(input.symlink_src)
+	not goes_up(input.symlink_src)
 	regex.match(hidden_name(policy_data.common.s_source2), input.symlink_src)
 }
 
@@ -202,72 +210,42 @@ copy_patterns := [pattern |
 	pattern := replace(with_shared_paths(text), "$(bundle-id)", "[a-z0-9]{64}")
 ]
 
-stays_below(path) if not regex.match("(^|/)\\.\\.($|/)", path)
+goes_up(path) if regex.match("(^|/)\\.\\.($|/)", path)
 
 # Processes in running containers.
 
-exec_passes("container id") if is_known(input.container_id)
+exec_container := policy_data.containers[data.pstate[key_of(input.container_id)]]
 
-exec_passes("command") if input.process.Args in own_container.exec_commands
+exec_passes("container") if exec_container
 
-exec_passes("command") if free_command
+exec_passes("command") if input.process.Args in exec_container.exec_commands
 
-exec_passes("terminal") if own_container.OCI.Process.Terminal == input.process.Terminal
+exec_passes("command") if settings_command
 
-exec_passes("terminal") if free_command
+exec_passes("terminal") if exec_container.OCI.Process.Terminal == input.process.Terminal
+
+exec_passes("terminal") if settings_command
 
 exec_passes("process") if {
-	wanted := own_container.OCI.Process
+	wanted := exec_container.OCI.Process
 	given := input.process
 	given.Cwd == wanted.Cwd
 	given.NoNewPrivileges == wanted.NoNewPrivileges
 	is_null(given.Capabilities)
 }
 
-exec_passes("user") if own_container.OCI.Process.User.UID == input.process.User.UID
+exec_passes("user") if exec_container.OCI.Process.User.UID == input.process.User.UID
 
 exec_passes("environment") if {
-	pod := {"name": data.pstate.sandbox_name, "namespace": data.pstate.namespace}
-	variables_fit(own_container.OCI.Process, input.process, pod)
+	variables_fit(exec_container.OCI.Process, input.process, data.pstate.sandbox_name, data.pstate.namespace)
 }
 
 # A command that the settings allow, with or without a terminal.
-free_command if input.process.Args in policy_data.request_defaults.ExecProcessRequest.allowed_commands
+settings_command if input.process.Args in policy_data.request_defaults.ExecProcessRequest.allowed_commands
 
-free_command if {
+settings_command if {
 	some pattern in policy_data.request_defaults.ExecProcessRequest.regex
 	regex.match(pattern, concat(" ", input.process.Args))
-}
-
-own_container := policy_data.containers[data.pstate.containers[input.container_id]]
-
-# State. The ids that pass hold nothing that has a meaning in a JSON pointer.
-
-is_known(id) if data.pstate.containers[id] >= 0
-
-path_of(id) := concat("/", ["/pstate/containers", id])
-
-# An id may be given again to the same container only.
-is_free_for(index) if data.pstate.containers[request.container_id] == index
-
-is_free_for(_) if not is_known(request.container_id)
-
-container_ops(index) := [{"op": "add", "path": "/pstate/containers", "value": {request.container_id: index}}] if {
-	not data.pstate.containers
-} else := [{"op": "add", "path": path_of(request.container_id), "value": index}] if {
-	not is_known(request.container_id)
-} else := []
-
-pins := {"sandbox_name": sandbox_name, "namespace": namespace, "network_namespace": network_namespace}
-
-pin_ops := [{"op": "add", "path": concat("/", ["/pstate", key]), "value": value} |
-	some key, value in pins
-	not is_pinned(key)
-]
-
-is_pinned(key) if {
-	some known, _ in data.pstate
-	known == key
 }
 
 # Containers: the request itself, or wrapped with the map that the agent makes of its variables.
@@ -285,9 +263,9 @@ is_wrapped if is_object(input.env_map)
 # Containers: what must hold whichever container it is.
 
 request_checks := [
-	"container name and type", "container id", "shared mounts", "string user", "hooks", "other systems",
-	"id mappings", "labels", "resources", "rdt", "seccomp", "user name", "sandbox name", "namespace",
-	"network namespace", "same sandbox", "bundle id",
+	"container name and type", "container id", "shared mounts", "string user", "hooks", "other systems", "id mappings",
+	"labels", "resources", "rdt", "seccomp", "user name", "sandbox name", "namespace", "network namespace", "sandbox",
+	"bundle id",
 ]
 
 request_passes("container name and type") if {
@@ -295,8 +273,7 @@ request_passes("container name and type") if {
 	same_container(container)
 }
 
-# Ids as agents take them, or none at all, which they refuse themselves.
-request_passes("container id") if regex.match("^([a-zA-Z0-9][a-zA-Z0-9._-]+)?$", request.container_id)
+request_passes("container id") if key_of(request.container_id)
 
 request_passes("shared mounts") if count(request.shared_mounts) == 0
 
@@ -340,23 +317,15 @@ request_passes("namespace") if namespace
 
 request_passes("network namespace") if network_namespace
 
-request_passes("same sandbox") if {
-	every key, value in data.pstate {
-		is_kept(key, value)
-	}
-}
+request_passes("sandbox") if sandbox_pins
 
 request_passes("bundle id") if bundle_id
-
-is_kept("containers", _)
-
-is_kept(key, value) if pins[key] == value
 
 # Containers: what must hold for the one container of the policy that has the name and type.
 
 container_checks := [
 	"version", "process namespace", "annotations", "identity", "root", "namespaces", "hidden paths", "sysctl",
-	"devices", "arguments", "environment", "user", "capabilities", "process", "mounts", "storages",
+	"arguments", "environment", "user", "capabilities", "process", "mounts", "storages", "devices", "id",
 ]
 
 same_container(container) if {
@@ -415,20 +384,9 @@ container_passes("hidden paths", container) if {
 }
 
 container_passes("sysctl", container) if {
-	wanted := container.OCI.Linux.Sysctl
+	container.OCI.Linux.Sysctl
 	every name, value in request.OCI.Linux.Sysctl {
-		wanted[name] == value
-	}
-}
-
-container_passes("devices", container) if {
-	every device in request.devices {
-		some wanted in container.devices
-		wanted.container_path == device.container_path
-	}
-	every device in request.OCI.Linux.Devices {
-		some wanted in container.OCI.Linux.Devices
-		wanted.Path == device.Path
+		container.OCI.Linux.Sysctl[name] == value
 	}
 }
 
@@ -453,7 +411,7 @@ container_passes("arguments", container) if {
 }
 
 container_passes("environment", container) if {
-	variables_fit(container.OCI.Process, request.OCI.Process, sandbox)
+	variables_fit(container.OCI.Process, request.OCI.Process, sandbox_name, namespace)
 	mapped_variables_fit(container)
 }
 
@@ -484,30 +442,45 @@ container_passes("mounts", container) if {
 
 container_passes("storages", container) if storages_fit(container)
 
+container_passes("devices", container) if {
+	every device in request.devices {
+		some wanted in container.devices
+		wanted.container_path == device.container_path
+	}
+	every device in request.OCI.Linux.Devices {
+		some wanted in container.OCI.Linux.Devices
+		wanted.Path == device.Path
+	}
+}
+
+# The id is new, or it is that of this very container.
+container_passes("id", container) if {
+	some index, other in policy_data.containers
+	other == container
+	pin(key_of(request.container_id), index)
+}
+
 # Names that the request brings along.
 
-# A pod name as Kubernetes makes them. It ends up in arguments and variables, so it must not be able to say more.
+# Names as Kubernetes makes them. They end up in arguments and variables, so they must not be able to say more.
+
 sandbox_name := name if {
 	name := request.OCI.Annotations["io.kubernetes.cri.sandbox-name"]
 	regex.match("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", name)
 }
 
-# The same for the namespace.
 namespace := name if {
 	name := request.OCI.Annotations["io.kubernetes.cri.sandbox-namespace"]
 	regex.match("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", name)
 }
 
-sandbox := {"name": sandbox_name, "namespace": namespace}
+sandbox_id := request.OCI.Annotations["io.kubernetes.cri.sandbox-id"]
 
-# Path of the one network namespace, empty if there is none.
 network_namespace := path if {
 	paths := [entry.Path | some entry in request.OCI.Linux.Namespaces; entry.Type == "network"]
-	count(paths) < 2
+	count(paths) <= 1
 	path := concat("", paths)
 }
-
-sandbox_id := request.OCI.Annotations["io.kubernetes.cri.sandbox-id"]
 
 bundle_id := id if {
 	path := request.OCI.Annotations["io.katacontainers.pkg.oci.bundle_path"]
@@ -546,7 +519,19 @@ type_fits(container) if {
 	}
 }
 
-# Arguments and environment.
+# Capabilities, arguments and environment.
+
+capabilities_fit(wanted, given) if wanted == given
+
+capabilities_fit(wanted, given) if {
+	wanted == ["$(default_caps)"]
+	given == policy_data.common.default_caps
+}
+
+capabilities_fit(wanted, given) if {
+	wanted == ["$(privileged_caps)"]
+	given == policy_data.common.privileged_caps
+}
 
 # An argument with the values of the variables that it names. A name that no variable has stays as it is.
 with_values(text) := replace(concat("", pieces), "$$", "$") if {
@@ -628,52 +613,52 @@ settings_value_fits(name, value) if {
 	regex.match(policy_data.request_defaults.CreateContainerRequest.allow_env_regex_map[name], value)
 }
 
-variables_fit(wanted, given, pod) if {
+variables_fit(wanted, given, name, space) if {
 	every variable in given.Env {
-		variable_fits(wanted, variable, pod)
+		variable_fits(wanted, variable, name, space)
 	}
 }
 
-variable_fits(wanted, variable, _) if variable in wanted.Env
+variable_fits(wanted, variable, _, _) if variable in wanted.Env
 
-variable_fits(wanted, variable, pod) if {
-	[name, value] := split(variable, "=")
-	value == pod.name
-	concat("=", [name, "$(sandbox-name)"]) in wanted.Env
+variable_fits(wanted, variable, name, _) if {
+	[key, value] := split(variable, "=")
+	value == name
+	concat("=", [key, "$(sandbox-name)"]) in wanted.Env
 }
 
-variable_fits(wanted, variable, pod) if {
+variable_fits(wanted, variable, _, space) if {
 	some text in wanted.Env
-	replace(text, "$(sandbox-namespace)", pod.namespace) == variable
+	replace(text, "$(sandbox-namespace)", space) == variable
 }
 
-variable_fits(_, variable, _) if {
+variable_fits(_, variable, _, _) if {
 	some pattern in variable_patterns
 	regex.match(pattern, variable)
 }
 
-variable_fits(wanted, variable, _) if {
-	[name, value] := split(variable, "=")
+variable_fits(wanted, variable, _, _) if {
+	[key, value] := split(variable, "=")
 	regex.match(ipv4_address, value)
 	some address in ["$(pod-ip)", "$(host-ip)"]
-	concat("=", [name, address]) in wanted.Env
+	concat("=", [key, address]) in wanted.Env
 }
 
-variable_fits(wanted, variable, pod) if {
-	[name, value] := split(variable, "=")
+variable_fits(wanted, variable, name, space) if {
+	[key, value] := split(variable, "=")
 	some text in wanted.Env
-	[wanted_name, wanted_value] := split(text, "=")
-	wanted_name == name
+	[wanted_key, wanted_value] := split(text, "=")
+	wanted_key == key
 	some free in ["$(host-name)", "$(node-name)", "$(pod-uid)"]
 	contains(wanted_value, free)
-	named := replace(wanted_value, "$(sandbox-name)", pod.name)
-	regex.match(with_free_values(replace(named, "$(sandbox-namespace)", pod.namespace)), value)
+	named := replace(replace(wanted_value, "$(sandbox-name)", name), "$(sandbox-namespace)", space)
+	regex.match(with_free_values(named), value)
 }
 
-variable_fits(wanted, variable, _) if {
-	[name, value] := split(variable, "=")
-	concat("=", [name, "$(validate-from-settings)"]) in wanted.Env
-	settings_value_fits(name, value)
+variable_fits(wanted, variable, _, _) if {
+	[key, value] := split(variable, "=")
+	concat("=", [key, "$(validate-from-settings)"]) in wanted.Env
+	settings_value_fits(key, value)
 }
 
 variable_patterns := [pattern |
@@ -709,30 +694,15 @@ literal_character(character) := concat("", ["\\", character]) if {
 	contains("\\.+*?()|[]{}^$", character)
 } else := character
 
-capabilities_fit(wanted, given) if wanted == given
-
-capabilities_fit(wanted, given) if {
-	wanted == ["$(default_caps)"]
-	given == policy_data.common.default_caps
-}
-
-capabilities_fit(wanted, given) if {
-	wanted == ["$(privileged_caps)"]
-	given == policy_data.common.privileged_caps
-}
-
 # Mounts.
 
 mount_fits(_, wanted, given) if wanted == given
 
 mount_fits(_, wanted, given) if {
 	same_place(wanted, given)
-	path_fits(with_bundle_id(with_shared_paths(wanted.source)), given.source)
-}
-
-mount_fits(_, wanted, given) if {
-	same_place(wanted, given)
-	path_fits(with_sandbox_id(with_shared_paths(wanted.source)), given.source)
+	source := with_shared_paths(wanted.source)
+	some path in [with_bundle_id(source), with_sandbox_id(source)]
+	path_fits(path, given.source)
 }
 
 # A volume that the guest attaches: what is mounted is the place of the storage that the policy has for this mount.
@@ -779,8 +749,8 @@ with_sandbox_id(text) := replace(text, "$(sandbox-id)", literal(sandbox_id))
 # in place of another and the overlay is not left out.
 
 storages_fit(container) if {
-	image := image_of(container)
-	wanted := [storage | some plain in container.storages; storage := expected_storage(plain, image)]
+	layers := layers_of(container)
+	wanted := [storage | some plain in container.storages; storage := expected_storage(plain, layers)]
 	count(wanted) == count(container.storages)
 	count(wanted) == count(request.storages)
 	choices := [fitting |
@@ -791,14 +761,14 @@ storages_fit(container) if {
 }
 
 # Layers of the image, top layer first, as the one overlay of the container names them.
-image_of(container) := image if {
+layers_of(container) := layers if {
 	overlays := [storage | some storage in container.storages; storage.driver == "overlayfs"]
 	count(overlays) == 1
 	[ids_text, hashes_text] := overlays[0].options
 	ids := split(ids_text, ":")
 	hashes := split(hashes_text, ":")
 	count(ids) == count(hashes)
-	layers := [option |
+	options := [option |
 		some index, id in ids
 		text := concat("", [
 			id, ",tar,ro,io.katacontainers.fs-opt.block_device=file,io.katacontainers.fs-opt.is-layer,",
@@ -811,44 +781,44 @@ image_of(container) := image if {
 		"/var/lib/containerd/io.containerd.snapshotter.v1.tardev/layers",
 	])
 	last := ["io.katacontainers.fs-opt.overlay-rw", concat("", ["lowerdir=", ids_text])]
-	image := {
+	layers := {
 		"ids": ids,
 		"hashes": hashes,
-		"overlay": array.concat(array.concat([prefix], layers), last),
+		"overlay": array.concat(array.concat([prefix], options), last),
 	}
 }
 
-expected_storage(storage, image) := {
+expected_storage(storage, layers) := {
 	"driver": storage.driver,
 	"driver_options": storage.driver_options,
 	"fs_group": storage.fs_group,
 	"fstype": storage.fstype,
 	"source": expected_source(storage),
-	"options": expected_options(storage, image),
-	"mount_point": expected_mount_point(storage, image),
+	"options": expected_options(storage, layers),
+	"mount_point": expected_mount_point(storage, layers),
 }
 
 expected_source(storage) := "none" if {
 	storage.driver == "overlayfs"
 } else := storage.source
 
-expected_options(storage, image) := options if {
+expected_options(storage, layers) := options if {
 	is_layer(storage)
-	some index, hash in image.hashes
+	some index, hash in layers.hashes
 	storage.options == [concat("", ["$(hash", format_int(index, 10), ")"])]
 	options := [
 		"ro", "io.katacontainers.fs-opt.block_device=file", "io.katacontainers.fs-opt.is-layer",
 		concat("", ["io.katacontainers.fs-opt.root-hash=", hash]),
 	]
-} else := image.overlay if {
+} else := layers.overlay if {
 	storage.driver == "overlayfs"
 } else := storage.options if {
 	not is_layer(storage)
 }
 
-expected_mount_point(storage, image) := path if {
+expected_mount_point(storage, layers) := path if {
 	storage.fstype == "tar"
-	some index, id in image.ids
+	some index, id in layers.ids
 	storage.mount_point == concat("", ["$(layer", format_int(index, 10), ")"])
 	path := concat("", ["/run/kata-containers/sandbox/layers/", id])
 } else := replace(root, "$(bundle-id)", bundle_id) if {
@@ -910,7 +880,7 @@ storage_path_fits(wanted, given) if {
 	startswith(wanted.mount_point, "/")
 	startswith(given.mount_point, "/run/kata-containers/")
 	endswith(given.mount_point, wanted.mount_point)
-	stays_below(given.mount_point)
+	not goes_up(given.mount_point)
 }
 
 storage_options_fit(wanted, options) if wanted.options == options
@@ -931,10 +901,7 @@ storage_options_fit(wanted, options) if {
 # when storages differ in their names; then it is enough that no set holds more sets than it has elements.
 
 pair_up(choices) if {
-	every choice in choices {
-		count(choice) == 1
-	}
-	count({index | some choice in choices; some index in choice}) == count(choices)
+	each_has_its_own(choices)
 } else := true if {
 	every choice in choices {
 		within := [other | some other in choices; count(other - choice) == 0]
@@ -943,6 +910,13 @@ pair_up(choices) if {
 			nested_or_disjoint(choice, other)
 		}
 	}
+}
+
+each_has_its_own(choices) if {
+	every choice in choices {
+		count(choice) == 1
+	}
+	count({index | some choice in choices; some index in choice}) == count(choices)
 }
 
 nested_or_disjoint(one, other) if count(one & other) == 0

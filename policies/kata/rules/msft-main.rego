@@ -2,9 +2,6 @@
 #
 # A policy is this text, a newline and `policy_data := ` with what podseal generates from a pod. It loads as Rego v0
 # and v1. These agents keep a state between requests; their engine has no base64.
-#
-# State: pstate.sandbox_name, .namespace and .network_namespace are those of the first container; pstate.containers
-# holds the index in policy_data.containers of each container, by its id.
 package agent_policy
 
 import future.keywords.every
@@ -90,17 +87,17 @@ UpdateInterfaceRequest if {
 }
 
 UpdateRoutesRequest if {
-	failed := [check | some check in ["devices", "sources"]; not routes_pass(check)]
-	none_failed("list of routes", failed)
+	failed := [check | some check in ["source", "device"]; not routes_pass(check)]
+	none_failed("route", failed)
 }
 
 ExecProcessRequest if {
-	checks := ["container id", "string user", "labels", "command", "terminal", "process", "user", "environment"]
+	checks := ["container", "string user", "labels", "command", "terminal", "process", "user", "environment"]
 	failed := [check | some check in checks; not exec_passes(check)]
 	none_failed("process", failed)
 }
 
-CreateContainerRequest := {"allowed": true, "ops": array.concat(pin_ops, container_ops(index))} if {
+CreateContainerRequest := {"allowed": true, "ops": ops} if {
 	failed := [check | some check in request_checks; not request_passes(check)]
 	none_failed("container", failed)
 	fitting := [index |
@@ -109,13 +106,12 @@ CreateContainerRequest := {"allowed": true, "ops": array.concat(pin_ops, contain
 		failed_here := [check | some check in container_checks; not container_passes(check, container)]
 		none_failed("container of that name", failed_here)
 	]
-	index := fitting[0]
-	failed_at_last := [check | some check in ["same container id"]; not is_free_for(index)]
-	none_failed("container", failed_at_last)
+	count(fitting) == 1
+	ops := array.concat(sandbox_pins, pin(container_key, fitting[0]))
 }
 
-RemoveContainerRequest := {"allowed": true, "ops": [{"op": "remove", "path": path_of(input.container_id)}]} if {
-	failed := [check | some check in ["container id"]; not is_known(input.container_id)]
+RemoveContainerRequest := {"allowed": true, "ops": [{"op": "remove", "path": state_path(container_key)}]} if {
+	failed := [check | some check in ["container"]; not data.pstate[container_key]]
 	none_failed("removal", failed)
 }
 
@@ -126,6 +122,25 @@ none_failed(what, failed) if {
 	print("the", what, "is refused, failed checks:", concat(", ", failed))
 	false
 }
+
+# State. Ids of containers have a prefix, so that none of them is the name of another key, and only characters that the
+# agent takes, so that they need no escapes in a path. Under an id is the index of its container in the policy.
+
+state_path(key) := concat("/", ["", "pstate", key])
+
+container_key := concat("", ["container:", input.container_id]) if {
+	regex.match("^[a-zA-Z0-9._-]*$", input.container_id)
+}
+
+pin(key, value) := [] if data.pstate[key] == value
+
+pin(key, value) := [{"op": "add", "path": state_path(key), "value": value}] if not data.pstate[key]
+
+# Keys that the first container sets and that later ones must agree with.
+sandbox_pins := array.concat(
+	array.concat(pin("sandbox_name", sandbox_name), pin("namespace", namespace)),
+	pin("network_namespace", network_namespace),
+)
 
 # Sandbox.
 
@@ -144,48 +159,42 @@ sandbox_passes("storages") if {
 # Network.
 
 interface_passes("flags") if {
-	free := policy_data.request_defaults.UpdateInterfaceRequest.allow_raw_flags
-	bits.and(input.interface.raw_flags, bits.negate(free)) == 0
+	allowed := policy_data.request_defaults.UpdateInterfaceRequest.allow_raw_flags
+	bits.and(input.interface.raw_flags, bits.negate(allowed)) == 0
 }
 
 interface_passes("name") if {
-	every name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names {
-		input.interface.name != name
-	}
+	not input.interface.name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names
 }
 
 interface_passes("hardware address") if {
-	every address in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs {
-		input.interface.hwAddr != address
-	}
+	not input.interface.hwAddr in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs
 }
 
-routes_pass("devices") if {
-	every route in input.routes.Routes {
-		every name in policy_data.request_defaults.UpdateRoutesRequest.forbidden_device_names {
-			route.device != name
-		}
-	}
-}
-
-routes_pass("sources") if {
+routes_pass("source") if {
 	every route in input.routes.Routes {
 		every pattern in policy_data.request_defaults.UpdateRoutesRequest.forbidden_source_regex {
-			regex.match(pattern, route.source) == false
+			not regex.match(pattern, route.source)
 		}
+	}
+}
+
+routes_pass("device") if {
+	every route in input.routes.Routes {
+		not route.device in policy_data.request_defaults.UpdateRoutesRequest.forbidden_device_names
 	}
 }
 
 # Copied files.
 
 copy_passes("path") if {
-	stays_below(input.path)
+	not goes_up(input.path)
 	some pattern in copy_patterns
 	regex.match(pattern, input.path)
 }
 
-# The agent makes a link of what has all bits of a link in its mode; the target is the data. A link must lie in a
-# directory that was copied, and point below its own directory or beside it.
+# What has all bits of a link in its mode becomes a link to what the data says: only below the top level, where the
+# files of Kubernetes' volumes are, and only to what is beside or below it.
 copy_passes("link") if bits.and(input.file_mode, 40960) != 40960
 
 copy_passes("link") if {
@@ -203,7 +212,7 @@ copy_patterns := [pattern |
 	pattern := replace(with_shared_paths(text), "$(bundle-id)", "[a-z0-9]{64}")
 ]
 
-stays_below(path) if not regex.match("(^|/)\\.\\.($|/)", path)
+goes_up(path) if regex.match("(^|/)\\.\\.($|/)", path)
 
 # Byte `index` of the target is a slash that begins it, or the first of two dots that are a part of their own.
 leads_up(0, 47)
@@ -224,7 +233,9 @@ part_ends(index) if input.data[index] == 47
 
 # Processes in running containers.
 
-exec_passes("container id") if is_known(input.container_id)
+exec_container := policy_data.containers[data.pstate[container_key]]
+
+exec_passes("container") if exec_container
 
 exec_passes("string user") if is_null(input.string_user)
 
@@ -233,74 +244,42 @@ exec_passes("labels") if {
 	input.process.ApparmorProfile == ""
 }
 
-exec_passes("command") if input.process.Args in own_container.exec_commands
+exec_passes("command") if input.process.Args in exec_container.exec_commands
 
-exec_passes("command") if free_command
+exec_passes("command") if settings_command
 
-exec_passes("terminal") if own_container.OCI.Process.Terminal == input.process.Terminal
+exec_passes("terminal") if exec_container.OCI.Process.Terminal == input.process.Terminal
 
-exec_passes("terminal") if free_command
+exec_passes("terminal") if settings_command
 
 exec_passes("process") if {
-	wanted := own_container.OCI.Process
+	wanted := exec_container.OCI.Process
 	given := input.process
 	given.Cwd == wanted.Cwd
 	given.NoNewPrivileges == wanted.NoNewPrivileges
 	is_null(given.Capabilities)
 }
 
-exec_passes("user") if user_fits(own_container.OCI.Process.User, input.process.User)
+exec_passes("user") if user_fits(exec_container.OCI.Process.User, input.process.User)
 
 exec_passes("environment") if {
-	pod := {"name": data.pstate.sandbox_name, "namespace": data.pstate.namespace}
-	variables_fit(own_container.OCI.Process, input.process, pod)
+	variables_fit(exec_container.OCI.Process, input.process, data.pstate.sandbox_name, data.pstate.namespace)
 }
 
 # A command that the settings allow, with or without a terminal.
-free_command if input.process.Args in policy_data.request_defaults.ExecProcessRequest.allowed_commands
+settings_command if input.process.Args in policy_data.request_defaults.ExecProcessRequest.allowed_commands
 
-free_command if {
+settings_command if {
 	some pattern in policy_data.request_defaults.ExecProcessRequest.regex
 	regex.match(pattern, concat(" ", input.process.Args))
-}
-
-own_container := policy_data.containers[data.pstate.containers[input.container_id]]
-
-# State. The ids that pass hold nothing that has a meaning in a JSON pointer.
-
-is_known(id) if data.pstate.containers[id] >= 0
-
-path_of(id) := concat("/", ["/pstate/containers", id])
-
-# An id may be given again to the same container only.
-is_free_for(index) if data.pstate.containers[input.container_id] == index
-
-is_free_for(_) if not is_known(input.container_id)
-
-container_ops(index) := [{"op": "add", "path": "/pstate/containers", "value": {input.container_id: index}}] if {
-	not data.pstate.containers
-} else := [{"op": "add", "path": path_of(input.container_id), "value": index}] if {
-	not is_known(input.container_id)
-} else := []
-
-pins := {"sandbox_name": sandbox_name, "namespace": namespace, "network_namespace": network_namespace}
-
-pin_ops := [{"op": "add", "path": concat("/", ["/pstate", key]), "value": value} |
-	some key, value in pins
-	not is_pinned(key)
-]
-
-is_pinned(key) if {
-	some known, _ in data.pstate
-	known == key
 }
 
 # Containers: what must hold whichever container it is.
 
 request_checks := [
-	"container name and type", "container id", "shared mounts", "string user", "hooks", "other systems",
-	"id mappings", "labels", "resources", "rdt", "seccomp", "user name", "sandbox name", "namespace",
-	"network namespace", "same sandbox", "bundle id",
+	"container name and type", "container id", "shared mounts", "string user", "hooks", "other systems", "id mappings",
+	"labels", "resources", "rdt", "seccomp", "user name", "sandbox name", "namespace", "network namespace", "sandbox",
+	"bundle id",
 ]
 
 request_passes("container name and type") if {
@@ -308,8 +287,7 @@ request_passes("container name and type") if {
 	same_container(container)
 }
 
-# Ids as agents take them, or none at all, which they refuse themselves.
-request_passes("container id") if regex.match("^([a-zA-Z0-9][a-zA-Z0-9._-]+)?$", input.container_id)
+request_passes("container id") if container_key
 
 request_passes("shared mounts") if count(input.shared_mounts) == 0
 
@@ -353,23 +331,15 @@ request_passes("namespace") if namespace
 
 request_passes("network namespace") if network_namespace
 
-request_passes("same sandbox") if {
-	every key, value in data.pstate {
-		is_kept(key, value)
-	}
-}
+request_passes("sandbox") if sandbox_pins
 
 request_passes("bundle id") if bundle_id
-
-is_kept("containers", _)
-
-is_kept(key, value) if pins[key] == value
 
 # Containers: what must hold for the one container of the policy that has the name and type.
 
 container_checks := [
 	"version", "process namespace", "annotations", "identity", "root", "namespaces", "hidden paths", "sysctl",
-	"devices", "arguments", "environment", "user", "capabilities", "process", "mounts", "storages",
+	"arguments", "environment", "user", "capabilities", "process", "mounts", "storages", "devices", "id",
 ]
 
 same_container(container) if {
@@ -428,20 +398,9 @@ container_passes("hidden paths", container) if {
 }
 
 container_passes("sysctl", container) if {
-	wanted := container.OCI.Linux.Sysctl
+	container.OCI.Linux.Sysctl
 	every name, value in input.OCI.Linux.Sysctl {
-		wanted[name] == value
-	}
-}
-
-container_passes("devices", container) if {
-	every device in input.devices {
-		some wanted in container.devices
-		wanted.container_path == device.container_path
-	}
-	every device in input.OCI.Linux.Devices {
-		some wanted in container.OCI.Linux.Devices
-		wanted.Path == device.Path
+		container.OCI.Linux.Sysctl[name] == value
 	}
 }
 
@@ -454,7 +413,9 @@ container_passes("arguments", container) if {
 	}
 }
 
-container_passes("environment", container) if variables_fit(container.OCI.Process, input.OCI.Process, sandbox)
+container_passes("environment", container) if {
+	variables_fit(container.OCI.Process, input.OCI.Process, sandbox_name, namespace)
+}
 
 container_passes("user", container) if user_fits(container.OCI.Process.User, input.OCI.Process.User)
 
@@ -474,34 +435,56 @@ container_passes("process", container) if {
 	wanted.Terminal == given.Terminal
 }
 
-container_passes("mounts", container) if mounts_fit(container)
+# Each mount fits one mount of the policy, and no two of them the same.
+container_passes("mounts", container) if {
+	choices := [fitting |
+		some mount in input.OCI.Mounts
+		fitting := {index | some index, wanted in container.OCI.Mounts; mount_fits(wanted, mount)}
+	]
+	each_has_its_own(choices)
+}
 
 container_passes("storages", container) if storages_fit(container)
 
+container_passes("devices", container) if {
+	every device in input.devices {
+		some wanted in container.devices
+		wanted.container_path == device.container_path
+	}
+	every device in input.OCI.Linux.Devices {
+		some wanted in container.OCI.Linux.Devices
+		wanted.Path == device.Path
+	}
+}
+
+# The id is new, or it is that of this very container.
+container_passes("id", container) if {
+	some index, other in policy_data.containers
+	other == container
+	pin(container_key, index)
+}
+
 # Names that the request brings along.
 
-# A pod name as Kubernetes makes them. It ends up in arguments and variables, so it must not be able to say more.
+# Names as Kubernetes makes them. They end up in arguments and variables, so they must not be able to say more.
+
 sandbox_name := name if {
 	name := input.OCI.Annotations["io.kubernetes.cri.sandbox-name"]
 	regex.match("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", name)
 }
 
-# The same for the namespace.
 namespace := name if {
 	name := input.OCI.Annotations["io.kubernetes.cri.sandbox-namespace"]
 	regex.match("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", name)
 }
 
-sandbox := {"name": sandbox_name, "namespace": namespace}
+sandbox_id := input.OCI.Annotations["io.kubernetes.cri.sandbox-id"]
 
-# Path of the one network namespace, empty if there is none.
 network_namespace := path if {
 	paths := [entry.Path | some entry in input.OCI.Linux.Namespaces; entry.Type == "network"]
-	count(paths) < 2
+	count(paths) <= 1
 	path := concat("", paths)
 }
-
-sandbox_id := input.OCI.Annotations["io.kubernetes.cri.sandbox-id"]
 
 bundle_id := id if {
 	path := input.OCI.Annotations["io.katacontainers.pkg.oci.bundle_path"]
@@ -540,7 +523,25 @@ type_fits(container) if {
 	}
 }
 
-# Arguments, environment and user.
+# Users, capabilities, arguments and environment.
+
+user_fits(wanted, given) if {
+	wanted.UID == given.UID
+	wanted.GID == given.GID
+	{gid | some gid in wanted.AdditionalGids} == {gid | some gid in given.AdditionalGids}
+}
+
+capabilities_fit(wanted, given) if wanted == given
+
+capabilities_fit(wanted, given) if {
+	wanted == ["$(default_caps)"]
+	given == policy_data.common.default_caps
+}
+
+capabilities_fit(wanted, given) if {
+	wanted == ["$(privileged_caps)"]
+	given == policy_data.common.privileged_caps
+}
 
 argument_fits(wanted, given) if replace(wanted, "$$", "$") == given
 
@@ -551,46 +552,46 @@ argument_fits(wanted, given) if {
 	regex.match(with_free_values(replace(wanted, "$(sandbox-name)", sandbox_name)), given)
 }
 
-variables_fit(wanted, given, pod) if {
+variables_fit(wanted, given, name, space) if {
 	every variable in given.Env {
-		variable_fits(wanted, variable, pod)
+		variable_fits(wanted, variable, name, space)
 	}
 }
 
-variable_fits(wanted, variable, _) if variable in wanted.Env
+variable_fits(wanted, variable, _, _) if variable in wanted.Env
 
-variable_fits(wanted, variable, pod) if {
-	[name, value] := split(variable, "=")
-	value == pod.name
-	concat("=", [name, "$(sandbox-name)"]) in wanted.Env
+variable_fits(wanted, variable, name, _) if {
+	[key, value] := split(variable, "=")
+	value == name
+	concat("=", [key, "$(sandbox-name)"]) in wanted.Env
 }
 
-variable_fits(wanted, variable, pod) if {
+variable_fits(wanted, variable, _, space) if {
 	some text in wanted.Env
-	replace(text, "$(sandbox-namespace)", pod.namespace) == variable
+	replace(text, "$(sandbox-namespace)", space) == variable
 }
 
-variable_fits(_, variable, _) if {
+variable_fits(_, variable, _, _) if {
 	some pattern in variable_patterns
 	regex.match(pattern, variable)
 }
 
-variable_fits(wanted, variable, _) if {
-	[name, value] := split(variable, "=")
+variable_fits(wanted, variable, _, _) if {
+	[key, value] := split(variable, "=")
 	regex.match(ipv4_address, value)
 	some address in ["$(pod-ip)", "$(host-ip)"]
-	concat("=", [name, address]) in wanted.Env
+	concat("=", [key, address]) in wanted.Env
 }
 
-variable_fits(wanted, variable, pod) if {
-	[name, value] := split(variable, "=")
+variable_fits(wanted, variable, name, space) if {
+	[key, value] := split(variable, "=")
 	some text in wanted.Env
-	[wanted_name, wanted_value] := split(text, "=")
-	wanted_name == name
+	[wanted_key, wanted_value] := split(text, "=")
+	wanted_key == key
 	some free in ["$(host-name)", "$(node-name)", "$(pod-uid)", "$(resource-field)", "$(todo-annotation)"]
 	contains(wanted_value, free)
-	named := replace(wanted_value, "$(sandbox-name)", pod.name)
-	regex.match(with_free_values(replace(named, "$(sandbox-namespace)", pod.namespace)), value)
+	named := replace(replace(wanted_value, "$(sandbox-name)", name), "$(sandbox-namespace)", space)
+	regex.match(with_free_values(named), value)
 }
 
 variable_patterns := [pattern |
@@ -630,46 +631,15 @@ literal_character(character) := concat("", ["\\", character]) if {
 
 characters(text) := [character | some character in split(text, ""); character != ""]
 
-user_fits(wanted, given) if {
-	wanted.UID == given.UID
-	wanted.GID == given.GID
-	{group | some group in wanted.AdditionalGids} == {group | some group in given.AdditionalGids}
-}
-
-capabilities_fit(wanted, given) if wanted == given
-
-capabilities_fit(wanted, given) if {
-	wanted == ["$(default_caps)"]
-	given == policy_data.common.default_caps
-}
-
-capabilities_fit(wanted, given) if {
-	wanted == ["$(privileged_caps)"]
-	given == policy_data.common.privileged_caps
-}
-
-# Mounts: each of the request is one of the policy, and no two are the same one.
-
-mounts_fit(container) if {
-	indices := [fitting[0] |
-		some mount in input.OCI.Mounts
-		fitting := [index | some index, wanted in container.OCI.Mounts; mount_fits(wanted, mount)]
-		count(fitting) == 1
-	]
-	count(indices) == count(input.OCI.Mounts)
-	count({index | some index in indices}) == count(indices)
-}
+# Mounts.
 
 mount_fits(wanted, given) if wanted == given
 
 mount_fits(wanted, given) if {
 	same_place(wanted, given)
-	path_fits(with_bundle_id(with_shared_paths(wanted.source)), given.source)
-}
-
-mount_fits(wanted, given) if {
-	same_place(wanted, given)
-	path_fits(with_sandbox_id(with_shared_paths(wanted.source)), given.source)
+	source := with_shared_paths(wanted.source)
+	some path in [with_bundle_id(source), with_sandbox_id(source)]
+	path_fits(path, given.source)
 }
 
 same_place(wanted, given) if {
@@ -701,27 +671,55 @@ with_bundle_id(text) := replace(
 
 with_sandbox_id(text) := replace(text, "$(sandbox-id)", literal(sandbox_id))
 
-# Storages: those of the request and those of the policy must pair up without rest, so that no layer is given twice
-# in place of another and the overlay is not left out.
+# Storages: but for the image that the guest pulls, those of the request and those of the policy must pair up without
+# rest, so that no layer is given twice in place of another and the overlay is not left out.
 
 storages_fit(container) if {
-	image := image_of(container)
-	wanted := [storage | some plain in container.storages; storage := expected_storage(plain, image)]
+	images := [storage | some storage in input.storages; storage.driver == "image_guest_pull"]
+	count(images) <= 1
+	every image in images {
+		image_fits(container, image)
+	}
+	others := [storage | some storage in input.storages; storage.driver != "image_guest_pull"]
+	layers := layers_of(container)
+	wanted := [storage | some plain in container.storages; storage := expected_storage(plain, layers)]
 	count(wanted) == count(container.storages)
-	given_storages := [storage | some storage in input.storages; storage.driver != "image_guest_pull"]
-	count(wanted) == count(given_storages)
-	pull_fits
+	count(wanted) == count(others)
 	choices := [fitting |
 		some storage in wanted
-		fitting := {index | some index, given in given_storages; storage_fits(storage, given)}
+		fitting := {index | some index, given in others; storage_fits(storage, given)}
 	]
 	pair_up(choices)
+}
+
+# An image is pulled to where the root of the container is, unless layers are verified instead.
+image_fits(container, image) if {
+	not verifies_layers
+	image.fstype == "overlay"
+	is_null(image.fs_group)
+	count(image.options) == 0
+	image.mount_point in [input.OCI.Root.Path, concat("/", ["/run/kata-containers", bundle_id, "rootfs"])]
+	image_is_wanted(container, image.source)
+}
+
+# An image that the policy names by digest is pulled by that digest.
+image_is_wanted(container, _) if not container.OCI.Annotations["io.kubernetes.cri.image-name"]
+
+image_is_wanted(container, _) if {
+	wanted := container.OCI.Annotations["io.kubernetes.cri.image-name"]
+	not contains(wanted, "@")
+}
+
+image_is_wanted(container, source) if {
+	[_, wanted] := split(container.OCI.Annotations["io.kubernetes.cri.image-name"], "@")
+	[_, given] := split(source, "@")
+	wanted == given
 }
 
 verifies_layers if policy_data.common.image_layer_verification == "host-tarfs-dm-verity"
 
 # Layers of the image, top layer first, as the one overlay of the container names them.
-image_of(container) := image if {
+layers_of(container) := layers if {
 	verifies_layers
 	overlays := [storage | some storage in container.storages; storage.driver == "overlayfs"]
 	count(overlays) == 1
@@ -729,7 +727,7 @@ image_of(container) := image if {
 	ids := split(ids_text, ":")
 	hashes := split(hashes_text, ":")
 	count(ids) == count(hashes)
-	layers := [option |
+	options := [option |
 		some index, id in ids
 		text := concat("", [
 			id, ",tar,ro,io.katacontainers.fs-opt.block_device=file,io.katacontainers.fs-opt.is-layer,",
@@ -742,10 +740,10 @@ image_of(container) := image if {
 		"/var/lib/containerd/io.containerd.snapshotter.v1.tardev/layers",
 	])
 	last := ["io.katacontainers.fs-opt.overlay-rw", concat("", ["lowerdir=", ids_text])]
-	image := {
+	layers := {
 		"ids": ids,
 		"hashes": hashes,
-		"overlay": array.concat(array.concat([prefix], layers), last),
+		"overlay": array.concat(array.concat([prefix], options), last),
 	}
 } else := {"ids": [], "hashes": []} if {
 	not verifies_layers
@@ -774,29 +772,14 @@ ascii_codes := {character: code |
 	code := index + 44
 }
 
-pulled_storages := [storage | some storage in input.storages; storage.driver == "image_guest_pull"]
-
-pull_fits if count(pulled_storages) == 0
-
-# A container has one image, which is pulled to where its root is, unless layers are verified instead.
-pull_fits if {
-	not verifies_layers
-	count(pulled_storages) == 1
-	pulled := pulled_storages[0]
-	pulled.fstype == "overlay"
-	is_null(pulled.fs_group)
-	pulled.options == []
-	pulled.mount_point in [input.OCI.Root.Path, concat("/", ["/run/kata-containers", bundle_id, "rootfs"])]
-}
-
-expected_storage(storage, image) := {
+expected_storage(storage, layers) := {
 	"driver": storage.driver,
 	"driver_options": storage.driver_options,
 	"fs_group": storage.fs_group,
 	"fstype": storage.fstype,
 	"source": expected_source(storage),
-	"options": expected_options(storage, image),
-	"mount_point": expected_mount_point(storage, image),
+	"options": expected_options(storage, layers),
+	"mount_point": expected_mount_point(storage, layers),
 }
 
 # The root hash ties a layer to its content, so any device may hold it.
@@ -806,24 +789,24 @@ expected_source(storage) := "^" if {
 	storage.driver == "overlayfs"
 } else := with_bundle_id(with_shared_paths(storage.source))
 
-expected_options(storage, image) := options if {
+expected_options(storage, layers) := options if {
 	is_layer(storage)
-	some index, hash in image.hashes
+	some index, hash in layers.hashes
 	storage.options == [concat("", ["$(hash", format_int(index, 10), ")"])]
 	options := [
 		"ro", "io.katacontainers.fs-opt.block_device=file", "io.katacontainers.fs-opt.is-layer",
 		concat("", ["io.katacontainers.fs-opt.root-hash=", hash]),
 	]
-} else := image.overlay if {
+} else := layers.overlay if {
 	storage.driver == "overlayfs"
 } else := storage.options if {
 	storage.driver != "blk"
 	storage.driver != "overlayfs"
 }
 
-expected_mount_point(storage, image) := path if {
+expected_mount_point(storage, layers) := path if {
 	storage.fstype == "tar"
-	some index, id in image.ids
+	some index, id in layers.ids
 	storage.mount_point == concat("", ["$(layer", format_int(index, 10), ")"])
 	path := concat("", ["/run/kata-containers/sandbox/layers/", id])
 } else := replace(root, "$(bundle-id)", bundle_id) if {
@@ -857,10 +840,7 @@ storage_fits(wanted, given) if {
 # when storages differ in their names; then it is enough that no set holds more sets than it has elements.
 
 pair_up(choices) if {
-	every choice in choices {
-		count(choice) == 1
-	}
-	count({index | some choice in choices; some index in choice}) == count(choices)
+	each_has_its_own(choices)
 } else := true if {
 	every choice in choices {
 		within := [other | some other in choices; count(other - choice) == 0]
@@ -869,6 +849,13 @@ pair_up(choices) if {
 			nested_or_disjoint(choice, other)
 		}
 	}
+}
+
+each_has_its_own(choices) if {
+	every choice in choices {
+		count(choice) == 1
+	}
+	count({index | some choice in choices; some index in choice}) == count(choices)
 }
 
 nested_or_disjoint(one, other) if count(one & other) == 0
