@@ -1,11 +1,9 @@
 /** The CreateContainerRequest that a policy container is made for (spec kata-policy-rules sections 5, 9 and 12). */
 import type { JsonObject } from '../../core/json.js';
 import type { OciData } from './data.js';
-import { ANNOTATIONS, fillPath } from './synthesize-names.js';
+import { ANNOTATIONS, BUNDLES, fillPath } from './synthesize-names.js';
 import { synthesizeProcess } from './synthesize-process.js';
 import { type ContainerScope, synthesizeDevices, synthesizeVolumes } from './synthesize-volumes.js';
-
-const BUNDLES = '/run/containerd/io.containerd.runtime.v2.task/k8s.io';
 
 /** Annotations of containers that only the runtime knows, where a policy gives patterns for them. */
 const RUNTIME_ANNOTATIONS: readonly (readonly [string, string])[] = [

@@ -37,6 +37,9 @@ export const ANNOTATIONS = {
   kataType: 'io.katacontainers.pkg.oci.container_type',
 } as const;
 
+/** Folder of the bundles, as annotations name it. */
+export const BUNDLES = '/run/containerd/io.containerd.runtime.v2.task/k8s.io';
+
 /** Name of a pod whose policy takes any. */
 const ANY_NAME = 'rehearsal-5d8f7c9b4-x2k7q';
 const GENERATED = '$(generated-name)';
