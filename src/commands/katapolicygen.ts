@@ -32,7 +32,7 @@ export function addKatapolicygenCommand(program: Command, context: CommandContex
     .command('katapolicygen')
     .summary('stand in for az confcom katapolicygen')
     .description(
-      'Generate the policy of each workload of a manifest for AKS with the flags, the output and the exit\nstatuses of az confcom katapolicygen. The manifest is rewritten in place as that program does it:\ncomments, quotes and layout are lost. New scripts should use podseal policy.',
+      'Generate the policy of each workload of a manifest for AKS with the flags, the output and the exit statuses of az confcom katapolicygen. The manifest is rewritten in place as that program does it: comments, quotes and layout are lost. New scripts should use podseal policy.',
     )
     .optionsGroup('Of az confcom katapolicygen:')
     .option('-y, --yaml <file>', 'manifest, rewritten in place; - for stdin, then to stdout')

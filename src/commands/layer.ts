@@ -15,7 +15,7 @@ export function addLayerCommand(program: Command, context: CommandContext): void
     .command('layer')
     .summary('print the root hash of one layer tar')
     .description(
-      'Print the dm-verity root hash of one layer: a tar, plain or compressed with gzip or zstd.\nThe hash alone is printed. Nothing is written to disk.',
+      'Print the dm-verity root hash of one layer: a tar, plain or compressed with gzip or zstd. The hash alone is printed. Nothing is written to disk.',
     )
     .argument('<file>', 'layer tar, or - for stdin')
     .optionsGroup('Input:')

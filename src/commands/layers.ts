@@ -19,7 +19,7 @@ export function addLayersCommand(program: Command, context: CommandContext): voi
     .command('layers')
     .summary('print the root hashes of the layers of images; record image facts')
     .description(
-      'Print a line per layer, base layer first: dm-verity root hash, diff ID, digest, size in bytes.\nAn image is a registry reference, oci:DIR[:TAG], oci-archive:FILE[:REF] or docker-archive:FILE[:REF];\nREFERENCE=oci:... gives a local image the name that facts record. Every byte is checked against digest, size and diff ID.',
+      'Print a line per layer, base layer first: dm-verity root hash, diff ID, digest, size in bytes. An image is a registry reference, oci:DIR[:TAG], oci-archive:FILE[:REF] or docker-archive:FILE[:REF]; REFERENCE=oci:... gives a local image the name that facts record. Every byte is checked against digest, size and diff ID.',
     )
     .argument('<image...>', 'images')
     .optionsGroup('Layers:')

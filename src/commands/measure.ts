@@ -14,7 +14,7 @@ export function addMeasureCommand(program: Command, context: CommandContext): vo
     .command('measure')
     .summary('print the measurement (HOST_DATA) of a policy, manifest or template')
     .description(
-      'Print the measurement (HOST_DATA) of what a file holds: a policy text or its base64, initdata,\na pod manifest with embedded policies, or an ARM template. One line per policy; a file with\nseveral policies prints the workload behind each measurement.',
+      'Print the measurement (HOST_DATA) of what a file holds: a policy text or its base64, initdata, a pod manifest with embedded policies, or an ARM template. One line per policy; a file with several policies prints the workload behind each measurement.',
     )
     .argument('<file>', 'file, or - for stdin')
     .optionsGroup('Output:')

@@ -32,7 +32,7 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
     .command('policy')
     .summary('write the policy of each workload into its manifest')
     .description(
-      'Generate the policy of each workload and write it into the manifest, where comments, order and\nquoting stay as they are. Prints the measurement (HOST_DATA) of each workload.',
+      'Generate the policy of each workload and write it into the manifest, where comments, order and quoting stay as they are. Prints the measurement (HOST_DATA) of each workload.',
     )
     .argument('<file...>', 'manifests (YAML), or - for stdin; the manifest then goes to stdout')
     .optionsGroup('Policy:')

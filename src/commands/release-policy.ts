@@ -34,7 +34,7 @@ export function addReleasePolicyCommand(program: Command, context: CommandContex
     .command('create')
     .summary('print the policy that trusts given measurements')
     .description(
-      'Print the key release policy that trusts exactly the given measurements. Several\nauthorities and measurements may be given (old and new ones, for a rolling upgrade).',
+      'Print the key release policy that trusts exactly the given measurements. Several authorities and measurements may be given (old and new ones, for a rolling upgrade).',
     )
     .optionsGroup('Input:')
     .option('--authority <url>', 'attestation service, https://HOST (repeatable)', collect)

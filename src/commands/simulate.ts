@@ -26,7 +26,7 @@ export function addSimulateCommand(program: Command, context: CommandContext): v
     .command('simulate')
     .summary('run guest requests through a kata policy')
     .description(
-      'Run guest requests through a kata policy as the agent in the guest would, keeping state from one to\nthe next, and print one decision per request. Exit status 10 if any is not allowed.',
+      'Run guest requests through a kata policy as the agent in the guest would, keeping state from one to the next, and print one decision per request. Exit status 10 if any is not allowed.',
     )
     .argument('<policy>', 'policy text, its base64, initdata, or a manifest with embedded policies')
     .argument(
