@@ -32,8 +32,8 @@ const CONTAINER_TYPE = 'io.kubernetes.cri.container-type';
 /** Name of a container for people: `container web`, `the sandbox container`. */
 export function nameOfContainer({ index, data }: IndexedContainer): string {
   const name = annotationOf(data, CONTAINER_NAME);
-  if (name !== undefined) return `container ${name}`;
-  return isSandbox(data) ? 'the sandbox container' : `container number ${index}`;
+  if (isSandbox(data)) return `the sandbox container${name === undefined ? '' : ` (${name})`}`;
+  return name === undefined ? `container number ${index}` : `container ${name}`;
 }
 
 /** True for the container that holds the sandbox (the pause container). */

@@ -34,8 +34,8 @@ const PLACEHOLDERS: readonly PlaceholderRow[] = [
   },
   { name: 'pod-ip', freedom: 'pattern', words: 'any IPv4 address (of the pod)', alone: true },
   { name: 'host-ip', freedom: 'pattern', words: 'any IPv4 address (of the node)', alone: true },
-  { name: 'sandbox-name', freedom: 'pattern', words: 'the name of the pod' },
-  { name: 'sandbox-namespace', freedom: 'pattern', words: 'the namespace of the pod' },
+  { name: 'sandbox-name', freedom: 'pattern', words: 'with the name of the pod' },
+  { name: 'sandbox-namespace', freedom: 'pattern', words: 'with the namespace of the pod' },
 ];
 
 /** What may stand in place of the value of an environment variable. */
