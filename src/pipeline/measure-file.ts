@@ -61,13 +61,19 @@ export function measureFile(
   });
 }
 
+/** Initdata as text: what its parts hold may look like anything. */
+const INITDATA = /^(?:\s|#[^\n]*\n)*(?:(?:version|algorithm)\s*=|\[data\])/;
+/** JSON from the first character on: a line of a policy inside of initdata may start so too. */
+const OBJECT = /^\uFEFF?\s*\{/;
+const KUBERNETES_FIELD = /^(?:- )?\s*["']?(?:apiVersion|kind)["']?\s*:/m;
+
 /** Policies in a manifest or template; undefined if the file is neither. */
 export function findEmbedded(bytes: Uint8Array, file: string): EmbeddedPolicy[] | undefined {
   const text = decodeUtf8(bytes);
-  if (text === undefined || isPolicyText(bytes)) return undefined;
+  if (text === undefined || isPolicyText(bytes) || INITDATA.test(text)) return undefined;
   if (/^\uFEFF?\s*\{/.test(text) && /"resources"\s*:/.test(text))
     return findTemplatePolicies(text, file);
-  return /^\uFEFF?\s*\{|^(?:- )?\s*["']?(?:apiVersion|kind)["']?\s*:/m.test(text)
+  return OBJECT.test(text) || KUBERNETES_FIELD.test(text)
     ? findAnnotatedPolicies(text, file)
     : undefined;
 }
