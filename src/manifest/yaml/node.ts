@@ -2,7 +2,6 @@
  * A YAML text as a tree that remembers where each part stands. Offsets are UTF-16 code units into the text, end
  * exclusive; lines and columns in messages count from 1.
  */
-import { isBreak } from './blank.js';
 
 /** One text with its name and the offsets at which its lines start. */
 export interface YamlSource {
@@ -111,10 +110,8 @@ export function isNull(node: YamlNode): boolean {
 /** Offsets at which lines start; a line ends with LF, CRLF or CR. */
 export function buildSource(text: string, file: string): YamlSource {
   const lineStarts = [0];
-  for (let offset = 0; offset < text.length; offset++) {
-    if (!isBreak(text, offset)) continue;
-    if (text[offset] === '\r' && text[offset + 1] === '\n') offset += 1;
-    lineStarts.push(offset + 1);
+  for (const { index, 0: mark } of text.matchAll(/\r\n|\n|\r/g)) {
+    lineStarts.push(index + mark.length);
   }
   return { file, text, lineStarts };
 }

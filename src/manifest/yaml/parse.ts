@@ -24,18 +24,29 @@ const SYNTAX_HINTS: Readonly<Record<string, string>> = {
     'indent the lines inside quotes, brackets and braces further than the key, the closing one too',
 };
 
+/** What was parsed last: a manifest is read several times on its way, once for each question about it. */
+let latest:
+  | { readonly text: string; readonly file: string; readonly tree: WeakRef<Tree> }
+  | undefined;
+
+type Tree = readonly YamlDocument[];
+
 /**
  * All documents of a text, those without content included. `file` names the text in messages.
  * Throws MANIFEST_SYNTAX with file:line:column, and LIMIT_EXCEEDED beyond yamlDepth, yamlAliases or yamlNodes.
  */
-export function parseYaml(text: string, file: string): readonly YamlDocument[] {
+export function parseYaml(text: string, file: string): Tree {
+  const known = latest?.text === text && latest.file === file ? latest.tree.deref() : undefined;
+  if (known !== undefined) return known;
   const source = buildSource(text, file);
   const foreign = FOREIGN_BREAK.exec(text);
   if (foreign !== null) throw foreignBreak(source, foreign.index);
   assertParsable(source);
   const events = parse(source);
   refuseTagDirectives(source, events);
-  return buildTree(events, source);
+  const tree = buildTree(events, source);
+  latest = { text, file, tree: new WeakRef(tree) };
+  return tree;
 }
 
 function parse(source: YamlSource): readonly Event[] {
@@ -73,6 +84,7 @@ function assertParsable(source: YamlSource): void {
 }
 
 function refuseTagDirectives(source: YamlSource, events: readonly Event[]): void {
+  if (!source.text.includes('%TAG')) return;
   for (const event of events) {
     if (event.type !== EVENT_ID.DOCUMENT) continue;
     if (event.directives.some((directive) => directive.kind === 'tag')) {

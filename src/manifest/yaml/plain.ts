@@ -1,5 +1,4 @@
 /** What a document says, without where and in which quotes: to compare a text before and after an edit. */
-import { isDeepStrictEqual } from 'node:util';
 import type { YamlPath } from './edit.js';
 import { keyText, type YamlNode } from './node.js';
 import { readAsKubectl, readAsReference } from './scalar.js';
@@ -88,7 +87,22 @@ export function withoutText(tree: PlainNode, path: YamlPath, key: string): Plain
 
 /** True if both trees say the same. */
 export function samePlain(a: PlainNode, b: PlainNode): boolean {
-  return isDeepStrictEqual(a, b);
+  if (a.kind !== b.kind || a.anchor !== b.anchor) return false;
+  if (a.kind === 'alias' || b.kind === 'alias') return true;
+  if (a.tag !== b.tag) return false;
+  if (a.kind === 'scalar') {
+    return b.kind === 'scalar' && a.text === b.text && a.special === b.special;
+  }
+  if (a.kind === 'sequence') return b.kind === 'sequence' && sameItems(a.items, b.items, samePlain);
+  return b.kind === 'mapping' && sameItems(a.entries, b.entries, sameEntry);
+}
+
+function sameEntry(a: PlainEntry, b: PlainEntry): boolean {
+  return a.name === b.name && samePlain(a.key, b.key) && samePlain(a.value, b.value);
+}
+
+function sameItems<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
+  return a.length === b.length && a.every((item, index) => same(item, b[index]!));
 }
 
 const UNMARKED = { tag: undefined, anchor: undefined };

@@ -14,6 +14,8 @@ const KUBECTL_FALSE = words('n N no No NO false False FALSE off Off OFF');
 const KUBECTL_NULL = words(' ~ null Null NULL');
 const KUBECTL_INTEGER =
   /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]([0-7]+)|0[bB]([01]+)|0([0-7]+)|(0|[1-9][0-9]*))$/;
+/** What any number begins with; most scalars are told from numbers by it alone. */
+const NUMBER_START = /^[-+.0-9]/;
 const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
 const INFINITE = /^([-+]?)\.(?:inf|Inf|INF)$/;
 const NOT_A_NUMBER = words('.nan .NaN .NAN');
@@ -42,8 +44,8 @@ export function readAsKubectl(node: YamlScalar): ScalarValue {
   if (KUBECTL_NULL.has(text)) return null;
   if (KUBECTL_TRUE.has(text)) return true;
   if (KUBECTL_FALSE.has(text)) return false;
+  if (!NUMBER_START.test(text)) return text;
   const plain = text.replaceAll('_', '');
-  if (!/^[-+.0-9]/.test(text)) return text;
   return integerOf(KUBECTL_INTEGER, plain) ?? floatOf(plain) ?? text;
 }
 
@@ -53,6 +55,7 @@ export function readAsReference(node: YamlScalar): ScalarValue {
   const { text } = node;
   if (REFERENCE_NULL.has(text)) return null;
   if (text === 'true' || text === 'false') return text === 'true';
+  if (!NUMBER_START.test(text)) return text;
   if (LEADING_ZERO.test(text)) return text;
   if (DECIMAL.test(text)) {
     return text.length > LONGEST_INTEGER ? LARGEST_UNSIGNED + 1n : BigInt(text);

@@ -14,40 +14,51 @@ export function printPolicyText(rulesText: string, data: KataPolicyData): string
 
 /** The JSON text of a policy document, as it stands behind `policy_data := `. */
 export function printPolicyData(data: KataPolicyData): string {
-  return printValue(data, '');
+  const parts: string[] = [];
+  printValue(data, '\n', parts);
+  return parts.join('');
 }
 
-function printValue(value: Printable, indent: string): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  const inner = indent + INDENT;
+/** Adds the text of a value; `margin` is a line break with the indentation of the value's own line. */
+function printValue(value: Printable, margin: string, parts: string[]): void {
+  if (value === null || typeof value !== 'object') {
+    parts.push(JSON.stringify(value));
+    return;
+  }
+  const inner = margin + INDENT;
   if (isList(value)) {
-    return enclose(
-      '[]',
-      indent,
-      value.map((element) => inner + printValue(element, inner)),
-    );
+    let mark = `[${inner}`;
+    for (const element of value) {
+      parts.push(mark);
+      printValue(element, inner, parts);
+      mark = `,${inner}`;
+    }
+    parts.push(value.length === 0 ? '[]' : `${margin}]`);
+    return;
   }
   const entries = isMap(value) ? sortedEntries(value) : presentEntries(value);
-  return enclose(
-    '{}',
-    indent,
-    entries.map(([key, field]) => `${inner}${JSON.stringify(key)}: ${printValue(field, inner)}`),
-  );
+  let mark = `{${inner}`;
+  for (const [key, field] of entries) {
+    parts.push(mark, JSON.stringify(key), ': ');
+    printValue(field, inner, parts);
+    mark = `,${inner}`;
+  }
+  parts.push(entries.length === 0 ? '{}' : `${margin}}`);
 }
 
-function enclose(brackets: string, indent: string, lines: readonly string[]): string {
-  if (lines.length === 0) return brackets;
-  return `${brackets[0]}\n${lines.join(',\n')}\n${indent}${brackets[1]}`;
-}
+type Entries = readonly (readonly [string, Printable])[];
 
-function sortedEntries(map: ReadonlyMap<string, Printable>): (readonly [string, Printable])[] {
+function sortedEntries(map: ReadonlyMap<string, Printable>): Entries {
   return [...map].sort(([a], [b]) => compareBytes(a, b));
 }
 
-function presentEntries(object: PrintableObject): (readonly [string, Printable])[] {
-  return Object.entries(object).flatMap(([key, value]) =>
-    value === undefined ? [] : [[key, value] as const],
-  );
+function presentEntries(object: PrintableObject): Entries {
+  const entries: [string, Printable][] = [];
+  for (const key of Object.keys(object)) {
+    const value = object[key];
+    if (value !== undefined) entries.push([key, value]);
+  }
+  return entries;
 }
 
 function isList(value: object): value is readonly Printable[] {

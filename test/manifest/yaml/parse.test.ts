@@ -103,6 +103,15 @@ describe('documents', () => {
     expect(refusal('a: &x 1\n---\nb: *x\n').code).toBe('MANIFEST_SYNTAX');
   });
 
+  it('belong to the file that was asked for, whatever was parsed before', () => {
+    const fileOf = (text: string, file: string) => parseYaml(text, file)[0]?.source.file;
+    const asked = ['a', 'a', 'b', 'a'].map((file) => fileOf('x: 1\n', file));
+    expect(asked).toEqual(['a', 'a', 'b', 'a']);
+    expect(() => parseYaml('x: [', 'b')).toThrow('b is not valid YAML');
+    expect(() => parseYaml('x: [', 'c')).toThrow('c is not valid YAML');
+    expect(parseYaml('y: 1\n', 'a')[0]?.source.text).toBe('y: 1\n');
+  });
+
   it('names lines and columns from 1, for every line ending', () => {
     for (const eol of ['\n', '\r\n', '\r']) {
       const [document] = parseYaml(`a: 1${eol}b:${eol}  c: 2${eol}`, 'a.yaml');
