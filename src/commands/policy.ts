@@ -106,12 +106,12 @@ async function selfCheck(
   request: KataRequest,
   terminal: Terminal,
 ): Promise<void> {
-  const [{ checkStarts }, { openNativeEngine }] = await Promise.all([
+  const [{ checkStarts }, { openRegoEngines }] = await Promise.all([
     import('../pipeline/self-check.js'),
-    import('../io/rego-native.js'),
+    import('../io/rego-engines.js'),
   ]);
   await checkStarts(policies, request, {
-    openEngine: () => openNativeEngine(),
+    openEngine: () => openRegoEngines(),
     notices: terminal.notice,
   });
 }

@@ -132,12 +132,12 @@ interface Work {
 
 async function decideAll(work: Work): Promise<void> {
   const { policy, requests, terminal, context } = work;
-  const [{ Simulation }, { createPolicySession }, { openNativeEngine }] = await Promise.all([
+  const [{ Simulation }, { createPolicySession }, { openRegoEngines }] = await Promise.all([
     import('../pipeline/simulate.js'),
     import('../rego/session.js'),
-    import('../io/rego-native.js'),
+    import('../io/rego-engines.js'),
   ]);
-  const session = await createPolicySession(openNativeEngine(), policy.text, work.guest);
+  const session = await createPolicySession(openRegoEngines(), policy.text, work.guest);
   const simulation = new Simulation(session);
   let refused = 0;
   for (const request of requests) {

@@ -15,6 +15,7 @@ import {
 import { isAccepted } from './patterns.js';
 import { listOf, objectOf, textOf, textsOf } from './view.js';
 
+const BUNDLE_PLACE = /\$\((?:root_path|bundle-id)\)/;
 const BUNDLE_ID = /^(?:[0-9a-f]{64}|[a-z0-9][a-z0-9.-]*)$/;
 const RUNTIME = 'nothing in the YAML: the runtime on the node chooses the path';
 
@@ -44,6 +45,9 @@ export const checkRoot: Check = (scope) => {
   const root = objectOf(objectOf(message.OCI).Root);
   const failed: FailedCheck[] = [];
   const wanted = fillPath(container.OCI.Root.Path, data, names);
+  if (rules.bundle === 'root-path' && !BUNDLE_PLACE.test(container.OCI.Root.Path)) {
+    failed.push(rootWithoutBundle(container.OCI.Root.Path));
+  }
   if (!BUNDLE_ID.test(names.containerId) || root.Path !== wanted) {
     const annotation = ['OCI', 'Annotations', ANNOTATIONS.bundlePath];
     const path = ['OCI', 'Root', 'Path'];
@@ -75,6 +79,19 @@ export const checkRoot: Check = (scope) => {
     },
   ];
 };
+
+/** The id of the bundle is taken from the root path; where the policy has none in it, nothing is allowed. */
+function rootWithoutBundle(wanted: string): FailedCheck {
+  return {
+    id: 'root-path',
+    path: 'OCI.Root.Path',
+    message: 'the root path of the policy has no place for the id of the bundle',
+    policy: shown(wanted),
+    request: 'any path',
+    fix: 'set Root.Path of pause_container and other_container in the settings to $(root_path), and write the policy again',
+    repairs: [],
+  };
+}
 
 /** Each mount of the request must be one of the policy's. */
 export const checkMounts: Check = (scope) => {

@@ -28,6 +28,7 @@ export const checkArguments: Check = (scope) => {
   const given = textsOf(processOf(scope.message).Args);
   const isFree = (text: string | undefined) => text?.includes('$(node-name)') === true;
   const differs = (i: number) => !isFree(wanted[i]) && wanted[i] !== given[i];
+  if (scope.container.OCI.Process.Args === undefined) return [noArguments(scope, given)];
   const at = [...wanted, ...given].findIndex((_, i) => differs(i));
   if (wanted.length === given.length && at < 0) return [];
   const message =
@@ -48,6 +49,19 @@ export const checkArguments: Check = (scope) => {
     },
   ];
 };
+
+/** Rules compare lists; a policy without one allows no command, not even an empty one. */
+function noArguments({ container }: CheckScope, given: readonly string[]): FailedCheck {
+  return {
+    id: 'args',
+    path: 'OCI.Process.Args',
+    message: 'the policy has no command, with which its rules allow no container',
+    policy: 'no Args',
+    request: shown(hideInWords(given)),
+    fix: `set ${yamlOf(container)}.command, since neither the YAML nor the image has one, and write the policy again`,
+    repairs: [],
+  };
+}
 
 function wantedArguments({ container, rules, message, names }: CheckScope): readonly string[] {
   const wanted = container.OCI.Process.Args ?? [];

@@ -1,8 +1,14 @@
 /** What earlier requests have pinned (spec kata-policy-rules section 4): a sandbox has one name, namespace and network. */
-import type { JsonValue } from '../../../core/json.js';
+import type { JsonObject, JsonValue } from '../../../core/json.js';
 import { ANNOTATIONS } from '../synthesize-names.js';
 import { type Check, type CheckScope, type FailedCheck, shown } from './check.js';
 import { listOf, objectOf, textOf } from './view.js';
+
+/** Index of the container that runs under an id; rules keep it under the id or under one with a prefix. */
+export function boundContainer(state: JsonObject, id: string): number | undefined {
+  const index = state[`container:${id}`] ?? state[id];
+  return typeof index === 'number' ? index : undefined;
+}
 
 export const checkState: Check = (scope) => {
   const { message, state, index } = scope;
@@ -11,6 +17,7 @@ export const checkState: Check = (scope) => {
     .map(objectOf)
     .filter(({ Type }) => Type === 'network');
   const id = textOf(message.container_id);
+  const bound = boundContainer(state, id);
   const name = annotations[ANNOTATIONS.sandboxName];
   return [
     ...pinned('sandbox_name', name, scope, ['OCI', 'Annotations', ANNOTATIONS.sandboxName]),
@@ -26,8 +33,8 @@ export const checkState: Check = (scope) => {
     ...(/[/~]/.test(id)
       ? [failure('container id', 'an id without / and ~', shown(id), ['container_id'])]
       : []),
-    ...(Object.hasOwn(state, id) && state[id] !== index
-      ? [failure('container id', `container ${state[id]}`, `container ${index}`, ['container_id'])]
+    ...(bound !== undefined && bound !== index
+      ? [failure('container id', `container ${bound}`, `container ${index}`, ['container_id'])]
       : []),
   ];
 };

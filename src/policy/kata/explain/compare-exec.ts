@@ -7,6 +7,7 @@ import { subjectOf } from '../synthesize.js';
 import { ANNOTATIONS, chooseNames, containerNames } from '../synthesize-names.js';
 import { type CheckScope, type FailedCheck, shown, yamlOf } from './check.js';
 import { checkPlainFields, checkUserFields, checkVariables } from './check-process.js';
+import { boundContainer } from './check-state.js';
 import { type Candidate, type Comparison, rank } from './compare-container.js';
 import { isFound } from './patterns.js';
 import { listOf, objectOf, textOf, textsOf } from './view.js';
@@ -16,7 +17,7 @@ const PROCESS = ['process'];
 /** The container that runs under the id, or all where the rules do not bind them; the nearest first. */
 export function compareExec(comparison: Comparison): readonly Candidate[] {
   const { data, message, rules, state } = comparison;
-  const bound = state[textOf(message.container_id)];
+  const bound = boundContainer(state, textOf(message.container_id));
   if (rules.bindsExec && bound === undefined) return [unknownContainer(message)];
   const indices = [...data.containers.keys()].filter((i) => !rules.bindsExec || i === bound);
   const candidates = indices.flatMap((index) => {

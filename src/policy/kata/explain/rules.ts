@@ -19,6 +19,11 @@ export interface CheckRules {
   readonly checksDevices: boolean;
   /** A policy mount may be used once only. */
   readonly pairsMounts: boolean;
+  /** Where variables may have the pod's name, and where its namespace. */
+  readonly nameInVariables: 'anywhere' | 'alone';
+  readonly namespaceInVariables: 'anywhere' | 'alone' | 'never';
+  /** Values that only the node knows must be the whole value. */
+  readonly freeValuesAlone: boolean;
   /** `env_map` stands beside the variables, and arguments keep references to it. */
   readonly resolvesArguments: boolean;
   /** File system types of storages are compared. */
@@ -49,15 +54,21 @@ const AZL: Omit<CheckRules, 'id'> = {
   execNeedsNamespace: false,
   checksDevices: false,
   pairsMounts: false,
+  nameInVariables: 'anywhere',
+  namespaceInVariables: 'never',
+  freeValuesAlone: false,
   resolvesArguments: false,
   comparesFstype: false,
   bindsExec: false,
 };
 
-const AZL5 = {
+const AZL5: Omit<CheckRules, 'id'> = {
   ...AZL,
   anyNamespace: true,
   checksLayerSources: true,
+  nameInVariables: 'alone',
+  namespaceInVariables: 'alone',
+  freeValuesAlone: true,
   resolvesArguments: true,
   comparesFstype: true,
   execNeedsNamespace: true,
@@ -86,6 +97,8 @@ export const CHECK_RULES: readonly CheckRules[] = [
     ...AZL,
     ...LATER,
     id: 'msft-main',
+    nameInVariables: 'alone',
+    namespaceInVariables: 'anywhere',
     guestPull: 'any',
     refusesShortNames: true,
     comparesGroups: true,
@@ -98,6 +111,8 @@ export const CHECK_RULES: readonly CheckRules[] = [
     ...AZL,
     ...LATER,
     id: 'kata-4.1',
+    nameInVariables: 'alone',
+    namespaceInVariables: 'anywhere',
     bundle: 'root-path',
     guestPull: 'at-root',
     comparesGroups: true,

@@ -38,12 +38,25 @@ export function isVariableAllowed(text: string, scope: CheckScope): boolean {
 function isValueAllowed(wanted: string, name: string, value: string, scope: CheckScope): boolean {
   if (ADDRESSES.includes(wanted)) return isIPv4(value);
   if (wanted === FROM_SETTINGS) return isFound(settingsPattern(scope, name) ?? '(', value);
-  return FREE.some((marker) => wanted.includes(`$(${marker})`));
+  const isAlone = scope.rules.freeValuesAlone;
+  return FREE.some((marker) =>
+    isAlone ? wanted === `$(${marker})` : wanted.includes(`$(${marker})`),
+  );
 }
 
-function fillNames(text: string, { names }: CheckScope): string {
-  const values = { 'sandbox-name': names.sandboxName, 'sandbox-namespace': names.namespace };
-  return replacePlaceholders(text, values);
+/** The text with the names of the pod, as far as the guest puts them there. */
+function fillNames(text: string, { names, rules }: CheckScope): string {
+  const value = splitVariable(text).value ?? '';
+  const isFilled = (place: 'anywhere' | 'alone' | 'never', marker: string) =>
+    place === 'anywhere' || (place === 'alone' && value === marker);
+  return replacePlaceholders(text, {
+    ...(isFilled(rules.nameInVariables, '$(sandbox-name)')
+      ? { 'sandbox-name': names.sandboxName }
+      : {}),
+    ...(isFilled(rules.namespaceInVariables, '$(sandbox-namespace)')
+      ? { 'sandbox-namespace': names.namespace }
+      : {}),
+  });
 }
 
 /** `allow_env_regex`, placeholders filled in. */
