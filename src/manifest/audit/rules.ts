@@ -106,5 +106,5 @@ export interface ManifestHit {
 export function manifestFinding({ id, message, subject, at, path }: ManifestHit): Finding {
   const { severity, remedy } = RULES[id];
   const place = parsePlace(at);
-  return { id, severity, message, subject, place, ...(path === undefined ? {} : { path }), remedy };
+  return { id, severity, message, subject, place, ...(path ? { path } : {}), remedy };
 }
