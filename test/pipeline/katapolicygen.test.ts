@@ -2,36 +2,17 @@ import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ToolError } from '../../src/core/error.js';
 import { generateAsReference, printAsReference } from '../../src/pipeline/katapolicygen.js';
-import { generateKata, type KataPorts, type KataRequest } from '../../src/pipeline.js';
-import { type KataSettings, parseSettings } from '../../src/policy/kata/settings.js';
+import { generateKata, type KataPorts } from '../../src/pipeline.js';
 import { readDivergences } from '../support/divergences.js';
+import { golden, goldenCases, goldenPorts, goldenRequest } from '../support/golden-pipeline.js';
 import {
   caseFile,
   expectationOf,
   type GoldenCase,
   type GoldenExpectation,
-  goldenSettings,
-  guestOf,
-  loadGoldenImages,
-  openGolden,
-  ownSettingsText,
 } from '../support/kata-golden.js';
-import { vectorsDir } from '../support/vectors.js';
 
-const GUEST = guestOf('C');
-const DEFAULTS = 'settings/settings-C.json';
-const vectors = vectorsDir('kata-golden');
-const golden = openGolden(vectors);
-/** The repository has our settings only, which equal the reference's. */
-const cases = golden.cases.filter(
-  ({ outcome, settings }) =>
-    outcome.C !== undefined && (vectors !== undefined || settings.C?.file === DEFAULTS),
-);
-
-function settingsOf(file: string): KataSettings {
-  if (vectors !== undefined) return goldenSettings(golden.root, { file }, GUEST);
-  return parseSettings(ownSettingsText(GUEST), GUEST.settingsFile, GUEST);
-}
+const cases = goldenCases('C');
 
 interface Expectation extends GoldenExpectation {
   readonly stdout_bytes?: number;
@@ -48,33 +29,10 @@ const wantedOf = (row: GoldenCase) => expectationOf(golden, row, 'C') as Expecta
 
 let ports: KataPorts;
 beforeAll(async () => {
-  const images = await loadGoldenImages(golden);
-  ports = {
-    obtain: async (reference) => ({
-      ...images(reference),
-      identity: { reference, from: 'image' },
-    }),
-    notices: () => undefined,
-  };
+  ports = await goldenPorts();
 });
 
-function requestOf(row: GoldenCase): KataRequest {
-  const { args } = row;
-  const input = (file: string) => ({ file, text: caseFile(golden, row, file) ?? '' });
-  return {
-    inputs: [
-      input('input.yaml'),
-      ...(args.config_files ?? []).map((file) => ({ ...input(file), role: 'attachment' as const })),
-    ],
-    guest: GUEST,
-    settings: settingsOf(row.settings.C?.file ?? DEFAULTS),
-    rules: golden.rules,
-    ignoreUnsupported: args.silent_unsupported_fields === true ? ['*'] : [],
-    runtimeClassPrefixes: [],
-  };
-}
-
-const run = async (row: GoldenCase) => generateAsReference(requestOf(row), ports);
+const run = async (row: GoldenCase) => generateAsReference(goldenRequest(row, 'C'), ports);
 
 describe('golden cases that the generator of azl3 accepts', () => {
   const good = cases.filter(({ outcome }) => outcome.C === 'ok');
@@ -115,7 +73,7 @@ describe('golden cases that the generator of azl3 accepts', () => {
 
   it('are what they are when run again on their own output', async () => {
     const row = good.find(({ name }) => name === 'kind-cronjob')!;
-    const request = requestOf(row);
+    const request = goldenRequest(row, 'C');
     const first = await generateAsReference(request, ports);
     const inputs = [{ file: 'input.yaml', text: first.manifest }];
     const second = await generateAsReference({ ...request, inputs }, ports);
@@ -150,14 +108,8 @@ spec:
   containers:
     - {name: c, image: "busybox:1.36"}
 `;
-  const request = (text: string): KataRequest => ({
-    inputs: [{ file: 'pod.yaml', text }],
-    guest: GUEST,
-    settings: settingsOf(DEFAULTS),
-    rules: golden.rules,
-    ignoreUnsupported: [],
-    runtimeClassPrefixes: [],
-  });
+  const minimal = cases.find(({ name }) => name === 'kind-pod-minimal')!;
+  const request = (text: string) => goldenRequest(minimal, 'C', text);
 
   it('costs no image, whoever refuses it', async () => {
     const obtain = () => expect.unreachable();
