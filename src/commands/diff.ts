@@ -28,7 +28,8 @@ export function addDiffCommand(program: Command, context: CommandContext): void 
     .addHelpText(
       'after',
       `
-A container, variable or mount that is new counts as widened.
+What is new counts as widened, and so do rules that podseal does not know; what is changed, such as
+an image or a command, does not.
 --json prints {"format": "podseal.diff/v1", "before", "after", "summary", "policies": [...]}.
 
 Examples:

@@ -74,19 +74,19 @@ const DETECTORS: readonly Detector[] = [
   {
     kind: 'password in a connection string',
     expression:
-      /(?:^|[;\s"'])(?:password|pwd)\s{0,4}=\s{0,4}(?<secret>[^;\s"']{3,500})(?=;|$|["'])/dgim,
+      /(?:^|[;,\s"'])(?:password|pwd)\s{0,4}=\s{0,4}(?<secret>[^;\s"']{3,500})(?=;|$|["'])/dgim,
     accept: isPassword,
   },
   {
     kind: 'password in a command line',
     expression:
-      /(?:^|[\s"'&;|^])-{0,2}[A-Za-z0-9_-]{0,40}passw(?:or)?d=["']?(?<secret>[^\s"'&;|]{4,2000})/dgi,
+      /(?:^|[\s"'&;,|^])-{0,2}[A-Za-z0-9_-]{0,40}passw(?:or)?d=["']?(?<secret>[^\s"'&;|]{4,2000})/dgi,
     accept: isPassword,
   },
   {
     kind: 'secret in a command line',
     expression:
-      /(?:^|[\s"'&;|^])-{0,2}[A-Za-z0-9_-]{0,40}(?:secret|token|(?:api|access|account)[-_]?key)=["']?(?<secret>[^\s"'&;|]{16,2000})/dgi,
+      /(?:^|[\s"'&;,|^])-{0,2}[A-Za-z0-9_-]{0,40}(?:secret|token|(?:api|access|account)[-_]?key)=["']?(?<secret>[^\s"'&;|]{16,2000})/dgi,
     accept: isRandom,
   },
 ];

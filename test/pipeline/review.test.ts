@@ -99,13 +99,15 @@ describe('reading files for reviews', () => {
     ]);
   });
 
-  it('passes over policies of container instances, with a notice', () => {
+  it('passes over policies of container instances beside others, with a notice', () => {
     const notices: Notice[] = [];
-    const manifest = pod('a', {
+    const other = pod('b', {
       'microsoft.containerinstance.virtualnode.ccepolicy': base64('package policy\n'),
     });
-    expect(read(manifest, notices).policies).toEqual([]);
+    const { policies } = read(`${pod('a', { [AGENT]: base64(policy) })}---\n${other}`, notices);
+    expect(policies.map(({ workload }) => workload)).toEqual(['Pod a']);
     expect(notices.map(({ code }) => code)).toEqual(['policy-of-other-kind']);
+    expect(() => read(other)).toThrow('holds no policy of the kata agent');
   });
 
   it.each([
@@ -135,7 +137,11 @@ describe('differences of files', () => {
       (text: string) => `${text}\n`,
       'only blanks or line ends at the end differ',
     ],
-    ['line ends', (text: string) => text.replaceAll('\n', '\r\n'), 'the rules are others'],
+    [
+      'line ends',
+      (text: string) => text.replaceAll('\n', '\r\n'),
+      'the rules are others, and may permit anything',
+    ],
     [
       'layout',
       (text: string) => text.replace('{\n', '{'),

@@ -1,4 +1,5 @@
 /** Manifest text -> findings. Fields are not checked; see `MANIFEST_AUDIT_RULES` for what is looked at. */
+import { ToolError } from '../../core/error.js';
 import { type Finding, sortFindings } from '../../core/finding.js';
 import { isWorkloadKind, POD_PATHS } from '../kubernetes/kinds.js';
 import { findObjects, textAt } from '../kubernetes/objects.js';
@@ -27,9 +28,15 @@ interface AuditedObject {
 /** Keys of annotations that hold a policy. */
 export type PolicyKeys = readonly string[];
 
-/** The audit of a YAML or JSON manifest. Throws what parseYaml throws. */
+/** The audit of a YAML or JSON manifest. Throws MANIFEST_UNSUPPORTED if it holds no object, and what parseYaml throws. */
 export function auditManifest(text: string, file: string, policyKeys: PolicyKeys): ManifestAudit {
   const objects = parseYaml(text, file).flatMap(objectsOf);
+  if (objects.length === 0) {
+    throw new ToolError('MANIFEST_UNSUPPORTED', `${file} holds no Kubernetes object`, {
+      where: file,
+      want: 'a manifest of Kubernetes objects, or a policy of the kata agent',
+    });
+  }
   const immutable = new Set(
     objects
       .filter(isImmutable)

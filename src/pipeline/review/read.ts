@@ -46,8 +46,8 @@ export interface ReviewInput {
 }
 
 /**
- * What a file holds. A manifest may hold no policy; policies of other kinds in it are passed over with a notice.
- * Throws POLICY_UNREADABLE, and for manifests what parseYaml throws.
+ * What a file holds. A manifest may hold no policy; policies of other kinds beside those of the kata agent are passed
+ * over with a notice. Throws POLICY_UNREADABLE, and for manifests what parseYaml throws.
  */
 export function readReviewInput(bytes: Uint8Array, file: string, notices: NoticeSink): ReviewInput {
   const embedded = findEmbedded(bytes, file);
@@ -56,6 +56,12 @@ export function readReviewInput(bytes: Uint8Array, file: string, notices: Notice
     return { file, policies: [readMeasured(measurement, file, { workload: '', where: file })] };
   }
   const policies = embedded.flatMap((one) => readEmbedded(one, notices));
+  if (embedded.length > 0 && policies.length === 0) {
+    throw new ToolError('POLICY_UNREADABLE', `${file} holds no policy of the kata agent`, {
+      where: file,
+      got: 'policies of Azure Container Instances, which are not reviewed yet',
+    });
+  }
   return { file, manifest: new TextDecoder().decode(bytes), policies };
 }
 

@@ -2,7 +2,7 @@
 import type { JsonValue } from '../../core/json.js';
 import { hideSecrets } from '../../core/secret.js';
 import type { Hit, KataAuditId } from './audit-rules.js';
-import { findKnownRules, holesOf } from './known-rules.js';
+import { findKnownRules, holesOf, isKnownRules } from './known-rules.js';
 import { type PatternReach, reachOf, reachOfVariables } from './patterns.js';
 import type { KataPolicy } from './read-policy.js';
 import type { Query } from './read-rules.js';
@@ -36,8 +36,9 @@ export function auditRequests(
   standards: KataStandards,
   ownRules: ReadonlyMap<string, string>,
 ): readonly Hit[] {
+  const isKnown = isKnownRules(policy.rules.sha256, ownRules);
   return [
-    ...describeAnswers(policy).flatMap(auditOpenRequest),
+    ...describeAnswers(policy, isKnown).flatMap(auditOpenRequest),
     ...auditRules(policy, ownRules),
     ...auditExec(policy),
     ...auditCopies(policy, standards),

@@ -2,7 +2,7 @@
 import type { DifferenceKind } from '../../core/finding.js';
 import type { JsonValue } from '../../core/json.js';
 import { sameJson } from '../../core/json-equal.js';
-import { hideInAssignment, hideInWords } from '../../core/secret.js';
+import { hideInAssignment } from '../../core/secret.js';
 import { type Comparator, differs, elementsOf, type Report, shown } from './compare-walk.js';
 import { type Freedom, meaningOfArgument, meaningOfValue, splitVariable } from './placeholders.js';
 
@@ -51,8 +51,7 @@ export function compareWords(field: string, noun: string): Comparator {
       kind: isOneWay ? kind : 'changed',
       field,
       message: `${noun} differs`,
-      before: showWords(before),
-      after: showWords(after),
+      ...shown(before, after),
     });
   };
 }
@@ -70,14 +69,6 @@ function wordKinds(
     return [kindOfFreedom(meaningOfArgument(word).freedom, meaningOfArgument(other).freedom)];
   });
   return new Set(kinds);
-}
-
-/** Words as a JSON array, so that their limits show, secrets hidden. */
-export function showWords(value: JsonValue): string {
-  const words = elementsOf(value).map((word) =>
-    typeof word === 'string' ? word : JSON.stringify(word),
-  );
-  return JSON.stringify(hideInWords(words));
 }
 
 function variablesOf(value: JsonValue | undefined): ReadonlyMap<string, readonly string[]> {

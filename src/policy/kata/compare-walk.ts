@@ -5,7 +5,7 @@
 import type { Difference } from '../../core/finding.js';
 import type { JsonValue } from '../../core/json.js';
 import { canonicalJson, isJsonObject, sameJson } from '../../core/json-equal.js';
-import { hideSecrets } from '../../core/secret.js';
+import { hideInWords, hideSecrets } from '../../core/secret.js';
 
 /** The same part of both trees; absent is undefined. */
 export interface Pair {
@@ -69,10 +69,15 @@ export function shown(
   };
 }
 
-/** Text of a value: a string as it is, a list of strings as words, everything else as JSON. */
+/** Text of a value: a string as it is, everything else as JSON; secrets hidden. */
 export function showValue(value: JsonValue, name = ''): string {
   if (typeof value === 'string') return hideSecrets(value, name);
+  if (isWords(value)) return JSON.stringify(hideInWords(value));
   return hideSecrets(canonicalJson(value));
+}
+
+function isWords(value: JsonValue): value is readonly string[] {
+  return Array.isArray(value) && value.every((word) => typeof word === 'string');
 }
 
 /** All keys of both, those of `before` first. */

@@ -15,7 +15,7 @@ import {
   differs,
   type Report,
 } from './compare-walk.js';
-import { nameOfRules } from './known-rules.js';
+import { isKnownRules, nameOfRules } from './known-rules.js';
 import {
   type ContainerMatch,
   type IndexedContainer,
@@ -146,10 +146,11 @@ function compareRules(
   report: Report,
 ): void {
   if (before.rules.sha256 === after.rules.sha256) return;
+  const isKnown = isKnownRules(after.rules.sha256, ownRules);
   report({
-    kind: 'changed',
+    kind: isKnown ? 'changed' : 'widened',
     field: 'rules',
-    message: 'the rules are others',
+    message: isKnown ? 'the rules are others' : 'the rules are others, and may permit anything',
     before: nameOfRules(before.rules.sha256, ownRules),
     after: nameOfRules(after.rules.sha256, ownRules),
   });

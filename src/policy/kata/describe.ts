@@ -3,7 +3,7 @@ import type { JsonValue } from '../../core/json.js';
 import { hideInWords, hideSecrets } from '../../core/secret.js';
 import { CONTAINER_NAME, IMAGE_NAME, SANDBOX_NAME, SANDBOX_NAMESPACE } from './annotations.js';
 import type { ContainerData, KataPolicyData, MountData, StorageData } from './data.js';
-import { findKnownRules, nameOfRules } from './known-rules.js';
+import { isKnownRules, nameOfRules } from './known-rules.js';
 import { readLayers } from './layers.js';
 import { annotationOf, isSandbox, nameOfContainer } from './match-containers.js';
 import { type MountOrigin, originOf } from './mount-origin.js';
@@ -76,15 +76,12 @@ export function describeKataPolicy(
   const first = document?.data.containers[0];
   const podName = first === undefined ? undefined : annotationOf(first, SANDBOX_NAME);
   const namespace = first === undefined ? undefined : annotationOf(first, SANDBOX_NAMESPACE);
+  const isKnown = isKnownRules(rules.sha256, ownRules);
   return {
-    rules: {
-      name: nameOfRules(rules.sha256, ownRules),
-      sha256: rules.sha256,
-      isKnown: ownRules.has(rules.sha256) || findKnownRules(rules.sha256) !== undefined,
-    },
+    rules: { name: nameOfRules(rules.sha256, ownRules), sha256: rules.sha256, isKnown },
     ...(podName === undefined ? {} : { podName }),
     ...(namespace === undefined ? {} : { namespace }),
-    requests: describeRequests(policy),
+    requests: describeRequests(policy, isKnown),
     containers: document === undefined ? [] : describeContainers(document.data),
     unknown: document?.unknown ?? [],
   };

@@ -128,6 +128,11 @@ export function findKnownRules(sha256: string): KnownRules | undefined {
   return KNOWN_RULES.find((row) => row.sha256 === sha256);
 }
 
+/** True for our rules (name by digest) and for known ones of others. */
+export function isKnownRules(sha256: string, own: ReadonlyMap<string, string>): boolean {
+  return own.has(sha256) || findKnownRules(sha256) !== undefined;
+}
+
 /** What the rules of a variant let through. */
 export function holesOf(variant: RulesVariant): readonly RulesHole[] {
   return RULES_HOLES.filter(({ variants }) => variants.includes(variant));

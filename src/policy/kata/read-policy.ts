@@ -23,6 +23,8 @@ const HEAD = `${NAME} := `;
 const DEFINES_BEFORE: readonly string[] = ['default', 'as', 'some', 'every', ';'];
 const DEFINES_BEHIND: readonly string[] = [':=', '=', 'as', 'contains'];
 
+const COMPARISONS: readonly string[] = ['==', '!=', '<', '>', '<=', '>=', 'in'];
+
 /**
  * The policy in a text; `what` names it. Throws POLICY_UNREADABLE with line and column, and LIMIT_EXCEEDED for a text
  * that the agent would not load.
@@ -83,13 +85,24 @@ function checkOtherDefinitions(tokens: readonly RegoToken[], text: string, what:
     if (token.kind !== 'name' || token.text !== NAME) return false;
     const before = tokens[i - 1]?.text ?? '';
     const behind = tokens[i + 1]?.text ?? '';
-    const isHead = token.startsLine && token.depth === 0;
+    const isHead = token.startsLine && token.depth === 0 && !isCompared(tokens, i);
     return isHead || DEFINES_BEFORE.includes(before) || DEFINES_BEHIND.includes(behind);
   });
   if (other === undefined) return;
   throw refusal(`${NAME} is defined in more than one way`, text, other.offset, what, [
     `only one line may define it: "${HEAD}", then JSON up to the end of the text`,
   ]);
+}
+
+/** True for `policy_data.a["b"] == ...` and the like: part of a body, not a head. */
+function isCompared(tokens: readonly RegoToken[], index: number): boolean {
+  const { depth } = tokens[index]!;
+  for (let i = index + 1; i < tokens.length; i += 1) {
+    const { text, depth: inner, kind } = tokens[i]!;
+    if (inner > depth || '.[]'.includes(text)) continue;
+    if (kind !== 'name' || tokens[i - 1]?.text !== '.') return COMPARISONS.includes(text);
+  }
+  return false;
 }
 
 /** The JSON from `start` on; positions of errors are those of the whole text. */

@@ -64,10 +64,16 @@ export const REQUEST_ROWS: Partial<Readonly<Record<Query, RequestRow>>> = {
   StopTracingRequest: { words: 'stop tracing', exposure: 'low' },
 };
 
-/** Every request that an agent asks its policy for, with what comes of it. */
-export function describeRequests(policy: KataPolicy): readonly RequestDescription[] {
+/**
+ * Every request that an agent asks its policy for, with what comes of it. `isKnown`: the rules are known, so that the
+ * data tells what they do.
+ */
+export function describeRequests(
+  policy: KataPolicy,
+  isKnown: boolean,
+): readonly RequestDescription[] {
   const isFailureAllowed = policy.rules.answers.AllowRequestsFailingPolicy === 'allowed';
-  const answers = describeAnswers(policy);
+  const answers = describeAnswers(policy, isKnown);
   if (!isFailureAllowed) return answers;
   return answers.map((one) =>
     one.state === 'open'
@@ -77,17 +83,21 @@ export function describeRequests(policy: KataPolicy): readonly RequestDescriptio
 }
 
 /** Every request with what the rules say to it, whatever AllowRequestsFailingPolicy makes of that. */
-export function describeAnswers(policy: KataPolicy): readonly RequestDescription[] {
+export function describeAnswers(
+  policy: KataPolicy,
+  isKnown: boolean,
+): readonly RequestDescription[] {
   return QUERIES.map((query) => ({
     query,
     exposure: REQUEST_ROWS[query]?.exposure ?? 'info',
-    ...stateOf(query, policy),
+    ...stateOf(query, policy, isKnown),
   }));
 }
 
 function stateOf(
   query: Query,
   { rules, document }: KataPolicy,
+  isKnown: boolean,
 ): Pick<RequestDescription, 'state' | 'details'> {
   const answer = rules.answers[query];
   if (answer === 'allowed') return { state: 'open', details: ['whatever the request holds'] };
@@ -95,8 +105,10 @@ function stateOf(
   if (document === undefined) return { state: 'bounded', details: ['by the rules'] };
   const setting = defaultsOf(document.data)[query];
   if (setting === true) return { state: 'open', details: [`request_defaults.${query} is true`] };
-  if (setting === false) return { state: 'closed', details: [] };
-  const bounds = BOUNDS[query]?.(document.data);
+  const bounds = setting === false ? [] : BOUNDS[query]?.(document.data);
+  if (!isKnown) {
+    return { state: 'bounded', details: [...(bounds ?? []), 'by rules that are not known'] };
+  }
   if (bounds === undefined) return { state: 'bounded', details: ['by the rules'] };
   return { state: bounds.length === 0 ? 'closed' : 'bounded', details: bounds };
 }

@@ -308,18 +308,15 @@ describe('other manifests', () => {
     ]);
   });
 
-  it('text that is not YAML', () => {
+  it('text that is not a manifest', () => {
     expect(() => audit('a: [')).toThrow(ToolError);
+    for (const text of ['', '[]', '{"resources": []}']) {
+      expect(() => audit(text)).toThrow('pod.yaml holds no Kubernetes object');
+    }
   });
 
   it('odd shapes are passed over', () => {
-    for (const text of [
-      '',
-      '[]',
-      'kind: Pod',
-      'kind: Pod\nspec: 1',
-      'kind: Deployment\nspec: []',
-    ]) {
+    for (const text of ['kind: Pod', 'kind: Pod\nspec: 1', 'kind: Deployment\nspec: []']) {
       expect(audit(text).findings.filter(({ id }: Finding) => id !== 'not-confidential')).toEqual(
         [],
       );

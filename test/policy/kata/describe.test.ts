@@ -22,8 +22,9 @@ beforeAll(async () => {
   demo = (await goldenPolicy('kind-pod-demo', 'C')).data;
 });
 
-function described(json: string, rules = RULES) {
-  return describeKataPolicy(readKataPolicy(`${rules}\npolicy_data := ${json}`, 'p'), new Map());
+function described(json: string, rules = RULES, isKnown = true) {
+  const policy = readKataPolicy(`${rules}\npolicy_data := ${json}`, 'p');
+  return describeKataPolicy(policy, new Map(isKnown ? [[policy.rules.sha256, 'ours']] : []));
 }
 
 const withChange = (path: JsonPath, value: Json | undefined) =>
@@ -37,7 +38,8 @@ describe('descriptions', () => {
       namespace: 'default',
       unknown: [],
     });
-    expect(rules).toMatchObject({ isKnown: false });
+    expect(rules).toMatchObject({ name: 'ours', isKnown: true });
+    expect(described(demo, RULES, false).rules).toMatchObject({ isKnown: false });
     expect(containers.map(({ name, isSandbox }) => [name, isSandbox])).toEqual([
       ['the sandbox container', true],
       ['container web', false],
@@ -102,6 +104,15 @@ describe('descriptions', () => {
     expect(
       states(editJson(demo, ['request_defaults', 'CopyFileRequest'], [])).CopyFileRequest,
     ).toEqual(['closed']);
+  });
+
+  it('of rules that are not known close nothing that they look into', () => {
+    const { requests } = described(demo, RULES, false);
+    expect(requests.find(({ query }) => query === 'ExecProcessRequest')).toMatchObject({
+      state: 'bounded',
+      details: ['by rules that are not known'],
+    });
+    expect(requests.find(({ query }) => query === 'SetPolicyRequest')?.state).toBe('closed');
   });
 
   it('of rules that allow what they deny', () => {

@@ -72,6 +72,10 @@ describe('texts that could be taken in two ways', () => {
     ['in a raw text of several lines', 'package agent_policy\nx := `\npolicy_data := {}\n`\n'],
     ['as part of another name', 'package agent_policy\nmy_policy_data := 1\npolicy_data2 := 2\n'],
     ['used in a body', 'package agent_policy\nx if policy_data.common.cpath == "x"\n'],
+    [
+      'used in a body on lines of its own',
+      'package agent_policy\nx if\n  policy_data.common["cpath"][0].a != "x"\n',
+    ],
   ])('the name %s does not count', (_what, rules) => {
     const policy = readKataPolicy(good(rules), 'p.rego');
     expect(policy.rules.text).toBe(rules);

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ToolError } from '../../../src/core/error.js';
+import type { Difference } from '../../../src/core/finding.js';
+import { compareKataPolicies } from '../../../src/policy/kata/compare.js';
+import { readKataPolicy } from '../../../src/policy/kata/read-policy.js';
+import { type GoldenPolicyText, goldenPolicies } from '../../support/golden-policies.js';
+import { editJson, type Json, pathsOf, valueAt } from '../../support/json-edit.js';
+
+const SEED = 0x5eed;
+const CASES = [
+  'kind-pod-demo',
+  'volume-empty-dir',
+  'security-capabilities',
+  'env-duplicates',
+  'pod-gpu',
+  'process-init-order',
+];
+let golden: readonly GoldenPolicyText[];
+
+beforeAll(async () => {
+  golden = await goldenPolicies(...CASES);
+});
+
+const policyOf = (data: string) =>
+  readKataPolicy(`package agent_policy\n\npolicy_data := ${data}`, 'p');
+
+function diff(before: string, after: string): readonly Difference[] {
+  return compareKataPolicies(policyOf(before), policyOf(after), { ownRules: new Map() });
+}
+
+describe('laws of comparing policies', () => {
+  it('nothing differs from itself', () => {
+    for (const { data } of golden) expect(diff(data, data)).toEqual([]);
+  });
+
+  /** Another value of the same kind, so that the document still fits. */
+  function other(value: Json): Json | undefined {
+    if (typeof value === 'string') return `${value}x`;
+    if (typeof value === 'number') return value + 1;
+    if (typeof value === 'boolean') return !value;
+    if (value === null) return { group_id: 1, group_change_policy: 0 };
+    return Array.isArray(value) ? value.slice(1) : { ...value, more: 1 };
+  }
+
+  it('every change of one place is a difference, in both directions', () => {
+    const place = fc.constantFrom(...golden).chain(({ data }) =>
+      fc.record({
+        data: fc.constant(data),
+        path: fc.constantFrom(...pathsOf(JSON.parse(data) as Json)),
+        isRemoval: fc.boolean(),
+      }),
+    );
+    let compared = 0;
+    fc.assert(
+      fc.property(place, ({ data, path, isRemoval }) => {
+        const value = valueAt(JSON.parse(data) as Json, path);
+        const text = editJson(data, path, isRemoval ? undefined : other(value));
+        fc.pre(text !== data && isReadable(text));
+        compared += 1;
+        expect(diff(data, text)).not.toEqual([]);
+        expect(diff(text, data)).not.toEqual([]);
+      }),
+      { seed: SEED, numRuns: 300 },
+    );
+    expect(compared).toBeGreaterThan(250);
+  });
+
+  function isReadable(data: string): boolean {
+    try {
+      policyOf(data);
+      return true;
+    } catch (error) {
+      if (error instanceof ToolError) return false;
+      throw error;
+    }
+  }
+
+  it('what is added one way is removed the other way', () => {
+    const opposite = {
+      widened: 'narrowed',
+      narrowed: 'widened',
+      added: 'removed',
+      removed: 'added',
+    };
+    const dataOf = (name: string) =>
+      golden.find((one) => one.name === name && one.family === 'U')!.data;
+    const [a, b] = [dataOf('volume-empty-dir'), dataOf('pod-gpu')];
+    const kinds = (found: readonly Difference[]) =>
+      found.map(({ kind }) => kind).filter((kind) => kind in opposite);
+    const there = kinds(diff(a, b)).map((kind) => opposite[kind as keyof typeof opposite]);
+    expect(there.toSorted()).toEqual(kinds(diff(b, a)).toSorted());
+  });
+});
