@@ -359,6 +359,25 @@ describe('matching of containers', () => {
     ]);
   });
 
+  it('tells containers of one image and command apart by the rest', () => {
+    const { containers } = JSON.parse(demo) as { containers: Json[] };
+    const twin = (name: string, value: string) =>
+      JSON.parse(
+        editJson(
+          editJson(demo, [...WEB, 'OCI', 'Annotations', 'io.kubernetes.cri.container-name'], name),
+          [...PROCESS, 'Env', 0],
+          `PATH=${value}`,
+        ),
+      ).containers[1] as Json;
+    const of = (...pods: readonly Json[]) =>
+      editJson(demo, ['containers'], [containers[0]!, ...pods]);
+    const found = diff(of(twin('a', '/1'), twin('b', '/2')), of(twin('c', '/2'), twin('d', '/1')));
+    expect(found.map(({ subject, field }) => `${subject} ${field}`)).toEqual([
+      'container c (was b) container-name',
+      'container d (was a) container-name',
+    ]);
+  });
+
   it('goes by the command where the image differs', () => {
     const name = [...WEB, 'OCI', 'Annotations', 'io.kubernetes.cri.container-name'];
     const image = [...WEB, 'OCI', 'Annotations', 'io.kubernetes.cri.image-name'];

@@ -12,6 +12,8 @@ const RULES = `package agent_policy
 default ReadStreamRequest := true
 default ExecProcessRequest := false
 ExecProcessRequest if { policy_data.containers }
+default WriteStreamRequest := false
+WriteStreamRequest if policy_data.request_defaults.WriteStreamRequest == true
 default CopyFileRequest := false
 CopyFileRequest if { policy_data.containers }
 `;
@@ -88,7 +90,13 @@ describe('descriptions', () => {
       ExecProcessRequest: ['closed'],
       CopyFileRequest: ['bounded', 'paths $(sfprefix)'],
       SetPolicyRequest: ['closed'],
+      WriteStreamRequest: ['closed'],
     });
+    const input = ['request_defaults', 'WriteStreamRequest'];
+    expect(states(editJson(demo, input, true)).WriteStreamRequest).toEqual([
+      'open',
+      'request_defaults.WriteStreamRequest is true',
+    ]);
     const exec = ['request_defaults', 'ExecProcessRequest'];
     expect(states(editJson(demo, [...exec, 'commands'], ['ls'])).ExecProcessRequest).toEqual([
       'bounded',

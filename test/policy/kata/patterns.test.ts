@@ -29,6 +29,7 @@ describe('reach of patterns', () => {
     ['^a$|^b', 'free-end'],
     ['(?i)^a$', 'free'],
     ['(?m)^a$', 'free'],
+    ['^(?m:a)$', 'free'],
   ])('%s: %s', (pattern, reach) => {
     expect(reachOf(pattern)).toBe(reach);
   });
@@ -45,6 +46,7 @@ describe('reach of patterns', () => {
     ['', 'free'],
     ['^A=1$|B=2', 'free'],
     ['(?s)^A=1$', 'free'],
+    ['^A=(?i:x)$', 'free'],
   ])('of variables %s: %s', (pattern, reach) => {
     expect(reachOfVariables(pattern)).toBe(reach);
   });
