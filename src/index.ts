@@ -1,0 +1,48 @@
+/** The library: the stages of podseal, and the effects that it ships for them. Re-exports only. */
+export {
+  type DiffId,
+  type Digest,
+  parseDigest,
+  type RootHash,
+  type Sha256Hex,
+} from './core/digest.js';
+export { ERROR_CATALOGUE, type ErrorCode, ToolError } from './core/error.js';
+export type { Notice, NoticeSink } from './core/notice.js';
+export { type ImageReference, parseReference } from './core/reference.js';
+export {
+  findImageFacts,
+  mergeImageFacts,
+  parseImageFacts,
+  printImageFacts,
+} from './image/facts.js';
+export { parsePlatform } from './image/platform.js';
+export { resolveImage } from './image/resolve.js';
+export type {
+  Descriptor,
+  Image,
+  ImageConfig,
+  ImageSource,
+  LayerFacts,
+  LayerFormat,
+} from './image/types.js';
+export { openImageArchive } from './io/archives.js';
+export { defaultCacheFolder, openLayerCache } from './io/cache.js';
+export { openCredentialStore } from './io/credentials/store.js';
+export { openHashPool } from './io/hash-pool.js';
+export { openImageMap } from './io/image-map.js';
+export { openOciLayout } from './io/oci-layout.js';
+export { openRegistrySource } from './io/registry/source.js';
+export { createInlineHasher } from './layer/block-hash.js';
+export { type HashedLayer, type HashLayerOptions, hashLayer } from './layer/hash-layer.js';
+export type { BlockHasher, LayerCache } from './layer/ports.js';
+export { measureEncoded, measureInitdata, measurePolicyText } from './measurement/measure.js';
+export { createImageReader, obtainPolicyImage } from './pipeline/images.js';
+export { measureFile } from './pipeline/measure-file.js';
+export { type GeneratedPolicy, generateKata, type KataRequest, writePolicies } from './pipeline.js';
+export { findKataGuest, type KataGuest } from './policy/kata/guests.js';
+export { parseSettings } from './policy/kata/settings.js';
+export {
+  buildReleasePolicy,
+  printReleasePolicy,
+  type ReleasePolicy,
+} from './release/release-policy.js';
