@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { VECTORS } from '../layer/ext4/vector-index.js';
 import { ROOT } from '../support/cli.js';
+import { streamOf } from '../support/streams.js';
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   readonly exports: Record<string, string | { readonly default: string }>;
@@ -31,7 +32,7 @@ describe('the package', () => {
     const library = await import('../../src/index.js');
     const vector = VECTORS.find(({ name }) => name === 'go-hello-txt')!;
     const tar = gunzipSync(readFileSync(join(ROOT, 'fixtures/layers/ext4', vector.file!)));
-    const hashed = await library.hashLayer([tar].values() as unknown as AsyncIterable<Uint8Array>, {
+    const hashed = await library.hashLayer(streamOf(tar), {
       formats: ['ext4', 'tarfs'],
       userFiles: true,
       hasher: library.createInlineHasher(),
