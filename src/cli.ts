@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { addAuditCommand } from './commands/audit.js';
 import type { CommandContext } from './commands/context.js';
 import { addDiffCommand } from './commands/diff.js';
+import { addExplainCommand } from './commands/explain.js';
 import { addKatapolicygenCommand } from './commands/katapolicygen.js';
 import { addLayerCommand } from './commands/layer.js';
 import { addLayersCommand } from './commands/layers.js';
@@ -72,6 +73,7 @@ function buildProgram(context: CommandContext): Command {
   addPolicyCommand(program, context);
   addMeasureCommand(program, context);
   addSimulateCommand(program, context);
+  addExplainCommand(program, context);
   addShowCommand(program, context);
   addDiffCommand(program, context);
   addAuditCommand(program, context);

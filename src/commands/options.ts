@@ -1,6 +1,7 @@
 /** Values of options that several commands share. */
 import { ToolError } from '../core/error.js';
 import type { LayerFormat } from '../image/types.js';
+import type { RegoEngine } from '../rego/ports.js';
 
 const FORMATS: Readonly<Record<string, LayerFormat>> = {
   aci: 'ext4',
@@ -25,4 +26,15 @@ export function parseFor(text: string): LayerFormat {
 /** A measurement in another spelling. */
 export function encodeHex(hex: string, encoding: 'hex' | 'base64' | 'base64url'): string {
   return Buffer.from(hex, 'hex').toString(encoding);
+}
+
+/** `--engine native|wasm`; without it the one that can run a policy is chosen for it. Throws USAGE_CONFLICT. */
+export async function openEngine(name: string | undefined): Promise<RegoEngine> {
+  if (name === 'native') return (await import('../io/rego-native.js')).openNativeEngine();
+  if (name === 'wasm') return (await import('../io/rego-wasm.js')).openWasmEngine();
+  if (name === undefined) return (await import('../io/rego-engines.js')).openRegoEngines();
+  throw new ToolError('USAGE_CONFLICT', 'there is no such engine', {
+    want: '--engine native or wasm',
+    got: name,
+  });
 }

@@ -111,7 +111,7 @@ async function selfCheck(
     import('../io/rego-engines.js'),
   ]);
   await checkStarts(policies, request, {
-    openEngine: () => openRegoEngines(),
+    engine: openRegoEngines(),
     notices: terminal.notice,
   });
 }

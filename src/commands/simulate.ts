@@ -5,13 +5,16 @@ import { showUnseen } from '../core/page.js';
 import type { Terminal } from '../io/terminal.js';
 import type { OpenedPolicy } from '../pipeline/open-policy.js';
 import type { SimulatedDecision, SimulatedRequest } from '../pipeline/simulate.js';
+import type { RegoEngine } from '../rego/ports.js';
 import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
+import { openEngine } from './options.js';
 
 interface SimulateOptions {
   readonly synthesize?: boolean;
   readonly emitRequests?: boolean;
   readonly workload?: string;
   readonly guest?: string;
+  readonly engine?: string;
   readonly json?: boolean;
 }
 
@@ -38,7 +41,8 @@ export function addSimulateCommand(program: Command, context: CommandContext): v
     .option('--emit-requests', 'print the made-up requests as JSON lines; decide nothing')
     .optionsGroup('Policy:')
     .option('--workload <name>', 'the workload of a manifest with several policies')
-    .option('--guest <profile>', 'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1');
+    .option('--guest <profile>', 'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1')
+    .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)');
   addOutputOptions(command)
     .addHelpText(
       'after',
@@ -77,7 +81,16 @@ async function run(
   }
   const guest = options.guest ?? (await guess(policy));
   terminal.info(`guest ${guest}`);
-  await decideAll({ policy, requests, guest, terminal, context, json: options.json === true });
+  const engine = await openEngine(options.engine);
+  await decideAll({
+    policy,
+    requests,
+    guest,
+    engine,
+    terminal,
+    context,
+    json: options.json === true,
+  });
 }
 
 function checkSources(file: string, requests: string | undefined, synthesizes: boolean): void {
@@ -125,6 +138,7 @@ interface Work {
   readonly policy: OpenedPolicy;
   readonly requests: readonly NumberedRequest[];
   readonly guest: string;
+  readonly engine: RegoEngine;
   readonly terminal: Terminal;
   readonly context: CommandContext;
   readonly json: boolean;
@@ -132,12 +146,11 @@ interface Work {
 
 async function decideAll(work: Work): Promise<void> {
   const { policy, requests, terminal, context } = work;
-  const [{ Simulation }, { createPolicySession }, { openRegoEngines }] = await Promise.all([
+  const [{ Simulation }, { createPolicySession }] = await Promise.all([
     import('../pipeline/simulate.js'),
     import('../rego/session.js'),
-    import('../io/rego-engines.js'),
   ]);
-  const session = await createPolicySession(openRegoEngines(), policy.text, work.guest);
+  const session = await createPolicySession(work.engine, policy.text, work.guest);
   const simulation = new Simulation(session);
   let refused = 0;
   for (const request of requests) {

@@ -57,6 +57,8 @@ export const LIMITS = {
   policyContainers: 1_000,
   /** Characters that the references of one container's variables may produce, summed over all steps. */
   referenceChars: 64 * MIB,
+  /** Characters of an error text: the agent's whole answer has at most 4 MiB. */
+  errorTextChars: 4 * MIB,
   /** Characters of a pattern that a text is made up for, and of that text: names and paths are far below. */
   sampleChars: 16_384,
   /** GPUs of one container: each is a device in the policy, and no node has more than a few dozen. */

@@ -10,15 +10,18 @@ import {
   type Candidate,
   type Comparison,
   compareContainers,
+  rank,
 } from '../policy/kata/explain/compare-container.js';
 import { compareExec } from '../policy/kata/explain/compare-exec.js';
 import { alwaysRefused, compareRequest } from '../policy/kata/explain/compare-request.js';
 import { exchangeParts, expectedContainer, unseenReason } from '../policy/kata/explain/locate.js';
 import { applyRepairs } from '../policy/kata/explain/repair.js';
 import { findCheckRules } from '../policy/kata/explain/rules.js';
+import { type ErrorText, hasSurvived } from '../rego/error-text.js';
 import { findAgentVariant } from '../rego/guests.js';
 import { buildPolicyInput } from '../rego/policy-input.js';
-import type { Decision, PolicySession } from '../rego/session.js';
+import type { RegoEngine } from '../rego/ports.js';
+import { createPolicySession, type Decision, type PolicySession } from '../rego/session.js';
 import { reasonOf, type SimulatedRequest } from './simulate.js';
 
 export interface Explanation {
@@ -39,7 +42,7 @@ export interface Explanation {
   readonly trial: 'allowed' | 'refused' | 'located' | 'untried';
 }
 
-export interface ExplainInput {
+interface ExplainInput {
   readonly data: KataPolicyData;
   readonly guest: string;
   /** The policy in the state in which the request finds it. */
@@ -48,8 +51,70 @@ export interface ExplainInput {
   readonly openTrial: () => Promise<PolicySession>;
 }
 
+export interface ExplainRequest {
+  readonly data: KataPolicyData;
+  readonly policyText: string;
+  readonly guest: string;
+  readonly engine: RegoEngine;
+}
+
+/**
+ * Decides on requests in order, each in the state that those before it left, and explains the refused ones. Throws
+ * REQUEST_INVALID, and what loading the policy throws.
+ */
+export async function explainRequests<T extends SimulatedRequest>(
+  requests: readonly T[],
+  { data, policyText, guest, engine }: ExplainRequest,
+): Promise<readonly (Explanation & Omit<T, 'request'>)[]> {
+  const session = await createPolicySession(engine, policyText, guest);
+  const allowed: T[] = [];
+  const openTrial = async () => {
+    const trial = await createPolicySession(engine, policyText, guest);
+    for (const { kind, request } of allowed) trial.receive(kind, request);
+    return trial;
+  };
+  const explained = [];
+  for (const each of requests) {
+    const { request, ...rest } = each;
+    const one = await explainRequest(each, { data, guest, session, openTrial });
+    if (one.decision === 'allow') allowed.push(each);
+    explained.push({ ...rest, ...one });
+  }
+  return explained;
+}
+
+/**
+ * A request of which only a part is left against the policy: the conditions that this part fails. The policy itself is
+ * not asked, since it would refuse whatever is missing.
+ */
+export function compareSurvivor(told: ErrorText, data: KataPolicyData, guest: string): Explanation {
+  const { kind = '', request = {}, lines } = told;
+  const made = buildPolicyInput(findAgentVariant(guest), kind, request);
+  const input = made.kind === 'input' ? made.input : {};
+  const message = objectOf(input.base ?? input);
+  const rules = findCheckRules(guest);
+  const candidates = rank(
+    compare(kind, { data, message, state: {}, rules }).map((one) => ({
+      ...one,
+      failed: one.failed.filter(({ path }) => hasSurvived(told, path)),
+    })),
+  );
+  const [nearest, ...rest] = candidates;
+  return {
+    kind,
+    decision: told.outcome === 'failed' ? 'error' : 'deny',
+    reason: lines.join('; ') || null,
+    ...(nearest === undefined || nearest.index < 0
+      ? {}
+      : { nearest: { index: nearest.index, subject: nearest.subject } }),
+    others: rest.map(({ subject, failed }) => ({ subject, failed: failed.length })),
+    failed: nearest?.failed ?? [],
+    trial: 'untried',
+  };
+}
+
 /** Decides on the request, and explains where it is refused. Throws REQUEST_INVALID. */
-export async function explainRequest(
+async function explainRequest(
   { kind, request }: SimulatedRequest,
   { data, guest, session, openTrial }: ExplainInput,
 ): Promise<Explanation> {

@@ -13,8 +13,8 @@ import { createPolicySession, type Decision, type PolicySession } from '../rego/
 import { reasonOf } from './simulate.js';
 
 export interface SelfCheckPorts {
-  /** Throws ENGINE_ABSENT where no engine can run the policy. */
-  readonly openEngine: () => RegoEngine;
+  /** Its `compile` throws ENGINE_ABSENT where no engine can run the policy. */
+  readonly engine: RegoEngine;
   readonly notices: NoticeSink;
 }
 
@@ -84,11 +84,11 @@ function partsOf(made: GeneratedPolicy, { rules }: KataRequest): readonly Part[]
 async function openSession(
   { made, policy }: Part,
   { guest, rules }: KataRequest,
-  { openEngine }: SelfCheckPorts,
+  { engine }: SelfCheckPorts,
 ): Promise<PolicySession | string> {
   const load = async (text: string) => {
     try {
-      return await createPolicySession(openEngine(), text, guest.id);
+      return await createPolicySession(engine, text, guest.id);
     } catch (error) {
       if (error instanceof ToolError && NO_SESSION.includes(error.code)) return error.message;
       throw error;
