@@ -64,7 +64,7 @@ function settingsOf(row: GoldenCase, family: KataFamily): KataSettings {
     : parseSettings(ownSettingsText(guest), guest.settingsFile, guest);
 }
 
-/** An image that no golden manifest names; it equals that of `app:1`. */
+/** An image that no golden manifest names; it equals that of `busybox:1.36`. */
 export const OTHER_IMAGE = 'podseal.test/other:1';
 
 /** Ports over the images of the golden cases; notices are dropped. */
@@ -72,7 +72,7 @@ export async function goldenPorts(): Promise<KataPorts> {
   const images = await loadGoldenImages(golden);
   return {
     obtain: async (reference) => {
-      const { image, layers } = images(reference === OTHER_IMAGE ? 'app:1' : reference);
+      const { image, layers } = images(reference === OTHER_IMAGE ? 'busybox:1.36' : reference);
       return {
         image: { ...image, reference },
         layers,
