@@ -19,7 +19,8 @@ interface Reader {
 }
 
 const STRING = /"(?:[^"\\\n]|\\.)*"/y;
-const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const DIGITS = /[-0-9][-+.0-9eE]*/y;
+const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const BLANK = /[ \t\r\n]*/y;
 const WORDS: readonly (readonly [string, JsonValue])[] = [
   ['true', true],
@@ -55,9 +56,9 @@ function takeValue(reader: Reader, path: string, depth: number): JsonValue | und
   if (WORDS.some(([word]) => rest.length < word.length && word.startsWith(rest))) {
     return cut(reader, path);
   }
-  const digits = match(reader, NUMBER);
-  if (digits === undefined) return undefined;
-  return reader.offset === reader.text.length ? cut(reader, path) : Number(digits);
+  const digits = match(reader, DIGITS) ?? '';
+  if (digits !== '' && reader.offset === reader.text.length) return cut(reader, path);
+  return NUMBER.test(digits) ? Number(digits) : undefined;
 }
 
 function takeObject(reader: Reader, path: string, depth: number): JsonObject | undefined {
