@@ -108,6 +108,7 @@ CreateContainerRequest := {"allowed": true, "ops": ops} if {
 		failed_here := [check | some check in container_checks; not container_passes(check, container)]
 		none_failed("container of that name", failed_here)
 	]
+	none_failed("container", [check | count(fitting) > 1; check := "only one of the policy fits"])
 	count(fitting) == 1
 	ops := array.concat(sandbox_pins, pin(key_of(request.container_id), fitting[0]))
 }
@@ -164,24 +165,27 @@ interface_passes("flags") if {
 }
 
 interface_passes("name") if {
-	not input.interface.name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names
+	name := input.interface.name
+	not name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names
 }
 
 interface_passes("hardware address") if {
-	not input.interface.hwAddr in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs
+	address := input.interface.hwAddr
+	not address in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs
 }
 
 routes_pass("source") if {
 	every route in input.routes.Routes {
 		every pattern in policy_data.request_defaults.UpdateRoutesRequest.forbidden_source_regex {
-			not regex.match(pattern, route.source)
+			regex.match(pattern, route.source) == false
 		}
 	}
 }
 
 routes_pass("device") if {
 	every route in input.routes.Routes {
-		not route.device in policy_data.request_defaults.UpdateRoutesRequest.forbidden_device_names
+		device := route.device
+		not device in policy_data.request_defaults.UpdateRoutesRequest.forbidden_device_names
 	}
 }
 

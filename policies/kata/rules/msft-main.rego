@@ -106,12 +106,13 @@ CreateContainerRequest := {"allowed": true, "ops": ops} if {
 		failed_here := [check | some check in container_checks; not container_passes(check, container)]
 		none_failed("container of that name", failed_here)
 	]
+	none_failed("container", [check | count(fitting) > 1; check := "only one of the policy fits"])
 	count(fitting) == 1
 	ops := array.concat(sandbox_pins, pin(container_key, fitting[0]))
 }
 
 RemoveContainerRequest := {"allowed": true, "ops": [{"op": "remove", "path": state_path(container_key)}]} if {
-	failed := [check | some check in ["container"]; not data.pstate[container_key]]
+	failed := [check | some check in ["container"]; not is_known]
 	none_failed("removal", failed)
 }
 
@@ -131,6 +132,8 @@ state_path(key) := concat("/", ["", "pstate", key])
 container_key := concat("", ["container:", input.container_id]) if {
 	regex.match("^[a-zA-Z0-9._-]*$", input.container_id)
 }
+
+is_known if data.pstate[container_key]
 
 pin(key, value) := [] if data.pstate[key] == value
 
@@ -164,24 +167,27 @@ interface_passes("flags") if {
 }
 
 interface_passes("name") if {
-	not input.interface.name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names
+	name := input.interface.name
+	not name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names
 }
 
 interface_passes("hardware address") if {
-	not input.interface.hwAddr in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs
+	address := input.interface.hwAddr
+	not address in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs
 }
 
 routes_pass("source") if {
 	every route in input.routes.Routes {
 		every pattern in policy_data.request_defaults.UpdateRoutesRequest.forbidden_source_regex {
-			not regex.match(pattern, route.source)
+			regex.match(pattern, route.source) == false
 		}
 	}
 }
 
 routes_pass("device") if {
 	every route in input.routes.Routes {
-		not route.device in policy_data.request_defaults.UpdateRoutesRequest.forbidden_device_names
+		device := route.device
+		not device in policy_data.request_defaults.UpdateRoutesRequest.forbidden_device_names
 	}
 }
 
@@ -215,7 +221,7 @@ copy_patterns := [pattern |
 goes_up(path) if regex.match("(^|/)\\.\\.($|/)", path)
 
 # Byte `index` of the target is a slash that begins it, or the first of two dots that are a part of their own.
-leads_up(0, 47)
+leads_up(index, 47) if index == 0
 
 leads_up(index, 46) if {
 	input.data[index + 1] == 46
@@ -223,7 +229,7 @@ leads_up(index, 46) if {
 	part_ends(index + 2)
 }
 
-part_begins(0)
+part_begins(index) if index == 0
 
 part_begins(index) if input.data[index - 1] == 47
 
