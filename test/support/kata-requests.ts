@@ -38,7 +38,14 @@ const FOLDER_KINDS: Readonly<Record<string, string>> = {
   createContainer: 'CreateContainerRequest',
 };
 
-const readJson = (path: string) => parseJson(readFileSync(path, 'utf8'), path);
+const read = new Map<string, JsonValue>();
+
+/** Reads a file once: probes refer to the same testcases again and again. */
+function readJson(path: string): JsonValue {
+  const value = read.get(path) ?? parseJson(readFileSync(path, 'utf8'), path);
+  read.set(path, value);
+  return value;
+}
 
 /** Rules text + data, joined as every generator does. */
 export function policyText(rules: string, data: JsonValue): string {

@@ -9,11 +9,16 @@ import { applyJsonPatch } from '../../src/core/json-patch.js';
 
 export type Verdict = 'allow' | 'deny' | 'error';
 
-export interface RuleCase {
-  readonly id: string;
+export interface Question {
   readonly kind: string;
-  readonly data: JsonValue;
   readonly input: JsonValue;
+}
+
+export interface RuleCase extends Question {
+  readonly id: string;
+  readonly data: JsonValue;
+  /** Requests that are allowed before, which leave state behind. */
+  readonly before: readonly Question[];
   readonly expect: Verdict;
   /** What the reference rules decide. */
   readonly reference: Verdict;
@@ -22,6 +27,8 @@ export interface RuleCase {
 interface CaseRow {
   readonly id: string;
   readonly base: string;
+  /** Names of base requests; `name:id` is that request under another container id. */
+  readonly before?: readonly string[];
   readonly patch: JsonValue;
   readonly policyPatch?: JsonValue;
   readonly expect: Verdict;
@@ -30,6 +37,10 @@ interface CaseRow {
 
 const KINDS: Readonly<Record<string, string>> = {
   exec: 'ExecProcessRequest',
+  remove: 'RemoveContainerRequest',
+  interface: 'UpdateInterfaceRequest',
+  routes: 'UpdateRoutesRequest',
+  neighbours: 'AddARPNeighborsRequest',
   sandbox: 'CreateSandboxRequest',
   copy: 'CopyFileRequest',
 };
@@ -50,11 +61,19 @@ export function readRuleCases(guest: string): readonly RuleCase[] {
   const requests = read('requests') as JsonObject;
   return (read('cases') as unknown as readonly CaseRow[]).map((row) => {
     const place = { code: 'INTERNAL', what: `case ${row.id}`, path: '' } as const;
+    const question = (base: string, patch: JsonValue): Question => ({
+      kind: KINDS[base] ?? 'CreateContainerRequest',
+      input: applyJsonPatch(requests[base] ?? null, patch, place),
+    });
     return {
       id: row.id,
-      kind: KINDS[row.base] ?? 'CreateContainerRequest',
       data: applyJsonPatch(data, row.policyPatch ?? [], place),
-      input: applyJsonPatch(requests[row.base] ?? null, row.patch, place),
+      before: (row.before ?? []).map((name) => {
+        const [base = '', id] = name.split(':');
+        const rename = { op: 'replace', path: '/container_id', value: id ?? '' };
+        return question(base, id === undefined ? [] : [rename]);
+      }),
+      ...question(row.base, row.patch),
       expect: row.expect,
       reference: row.reference ?? row.expect,
     };

@@ -113,6 +113,7 @@ CreateContainerRequest := {"allowed": true, "ops": ops} if {
 		failed_here := [check | some check in container_checks; not container_passes(check, container)]
 		none_failed("container of that name", failed_here)
 	]
+	none_failed("container", [check | count(fitting) > 1; check := "only one of the policy fits"])
 	count(fitting) == 1
 	ops := array.concat(sandbox_pins, pin(container_key, fitting[0]))
 }
