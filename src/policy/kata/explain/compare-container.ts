@@ -100,7 +100,22 @@ export function compareContainers(comparison: Comparison): readonly Candidate[] 
     const failed = scope === undefined ? [] : CHECKS.flatMap((check) => check(scope));
     return { index, subject: subjectOf({ container }), failed };
   });
-  return rank(candidates);
+  return rank(refuseTwins(candidates));
+}
+
+/** Where the request fits several containers, the rules cannot say for which of them it is. */
+function refuseTwins(candidates: readonly Candidate[]): readonly Candidate[] {
+  const fitting = candidates.filter(({ failed }) => failed.length === 0);
+  if (fitting.length < 2) return candidates;
+  const twins: FailedCheck = {
+    id: 'two-containers',
+    path: '',
+    message: `the request fits ${fitting.length} containers of the policy, so that the rules cannot tell which it is`,
+    policy: fitting.map(({ subject, index }) => `${subject} at ${index}`).join(' and '),
+    fix: 'give each container of the pod a name of its own and write the policy again',
+    repairs: [],
+  };
+  return candidates.map((one) => (fitting.includes(one) ? { ...one, failed: [twins] } : one));
 }
 
 /** What checks look at for the container at `index`. */
