@@ -13,24 +13,32 @@ export interface RuleSuite {
   readonly guest: string;
   /** Answer of every query to an empty request, which fails every check. */
   readonly answers: Readonly<Record<string, boolean>>;
-  /** File of probes, and the folder of testcases that the rules decide. */
-  readonly probes: string;
-  readonly testcases: string;
-  /** Policy data for a folder of testcases. */
-  readonly dataOf: (folder: string) => string;
+  /** File of probes, and the folder of testcases that the rules decide; absent where none can be asked as it is. */
+  readonly probes?: string;
+  readonly testcases?: string;
+  /** Policy data for a folder of testcases, where it has another name. */
+  readonly dataOf?: (folder: string) => string;
 }
+
+/** Requests that are allowed if the settings say so. */
+const SWITCHES = [
+  'CloseStdinRequest',
+  'ReadStreamRequest',
+  'UpdateEphemeralMountsRequest',
+  'WriteStreamRequest',
+];
 
 /** A refusal is one whether the policy says no or cannot say. */
 const isAllowed = (verdict: Decision['verdict']) => verdict === 'allow';
 
 /** Declares the tests of one rules file. */
 export function describeRules(suite: RuleSuite): void {
-  const { guest } = suite;
+  const { guest, probes = '', testcases = '', dataOf = (folder) => folder } = suite;
   const rules = rulesText(guest);
   const cases = readRuleCases(guest);
   const rows = readDivergences().filter((row) => row.area === `kata-rules-${guest}`);
   const addon = nativeAddon();
-  const root = vectorsDir('kata-requests');
+  const root = suite.probes === undefined ? undefined : vectorsDir('kata-requests');
   const vectors = root === undefined ? undefined : new RequestVectors(root, guest);
   const engine = addon === undefined ? undefined : loadingOnce(openNativeEngine());
 
@@ -63,6 +71,16 @@ export function describeRules(suite: RuleSuite): void {
       const answer = ask('CreateContainerRequest', web?.input ?? null);
       expect(answer === true ? { allowed: true } : answer).toMatchObject({ allowed: true });
     });
+
+    it.each(SWITCHES)('let the settings decide about %s', async (kind) => {
+      for (const value of [true, false, 'true', null]) {
+        const data = { request_defaults: { [kind]: value } };
+        const session = await createPolicySession(engine!, policyText(rules, data), guest);
+        expect(session.decide(kind, {}).verdict).toBe(value === true ? 'allow' : 'deny');
+        for (const other of SWITCHES.filter((name) => name !== kind))
+          expect(session.decide(other, {}).verdict).toBe('deny');
+      }
+    });
   });
 
   describe(`text of the rules for ${guest}`, () => {
@@ -89,8 +107,8 @@ export function describeRules(suite: RuleSuite): void {
   describe.runIf(engine !== undefined && vectors !== undefined)(
     `rules for ${guest}, vectors`,
     () => {
-      it.each(vectors?.probes(suite.probes) ?? [])('$id', async (probe) => {
-        const data = vectors!.probeData(probe, suite.dataOf(probe.policy));
+      it.each(vectors?.probes(probes) ?? [])('$id', async (probe) => {
+        const data = vectors!.probeData(probe, dataOf(probe.policy));
         const session = await vectors!.session(engine!, rules, data);
         const want = probe.steps.map((step) => step.expect);
         const got = probe.steps.map(
@@ -102,8 +120,8 @@ export function describeRules(suite: RuleSuite): void {
         expect(got.map(isAllowed)).not.toEqual(want.map(isAllowed));
       });
 
-      it.each(vectors?.folders(suite.testcases) ?? [])('%s', async (folder) => {
-        const data = vectors!.policyData(suite.dataOf(folder));
+      it.each(vectors?.folders(testcases) ?? [])('%s', async (folder) => {
+        const data = vectors!.policyData(dataOf(folder));
         const session = await vectors!.session(engine!, rules, data);
         for (const { kind, request, allowed, description } of vectors!.cases(folder)) {
           const { verdict } = session.receive(kind, request);
