@@ -7,49 +7,11 @@ import { readManifest } from '../../src/manifest/kubernetes/read-manifest.js';
 import { inferTarget } from '../../src/manifest/target.js';
 import { goldenManifests } from '../support/golden-manifests.js';
 import { KEY, manifestTexts } from '../support/manifest-texts.js';
+import { mutate, mutation } from '../support/text-mutations.js';
 
 const GOLDEN = [...new Set(goldenManifests().map(({ text }) => text))].filter(
   (text) => text.length > 0 && text.length < 20_000,
 );
-/** Pieces that change the structure of what is around them. */
-const PIECES =
-  '{ } [ ] , : - ? # & * ! | > \' " % @ ` ~ \\ \t \n \r\n \u0000 \u0085 \u2028 \ufeff \ud800 <<: &a *a !!str --- ... |+ >- null';
-
-interface Mutation {
-  readonly kind: 'insert' | 'delete' | 'copy' | 'swap-lines' | 'cut';
-  readonly at: number;
-  readonly length: number;
-  readonly piece: string;
-}
-
-const mutation: fc.Arbitrary<Mutation> = fc.record({
-  kind: fc.constantFrom('insert', 'insert', 'delete', 'copy', 'swap-lines', 'cut'),
-  at: fc.nat(1_000_000),
-  length: fc.integer({ min: 1, max: 30 }),
-  piece: fc.constantFrom(...PIECES.split(' '), ' ', '  '),
-});
-
-function mutate(text: string, { kind, at, length, piece }: Mutation): string {
-  const place = at % (text.length + 1);
-  const behind = text.slice(place + length);
-  switch (kind) {
-    case 'insert':
-      return text.slice(0, place) + piece + text.slice(place);
-    case 'delete':
-      return text.slice(0, place) + behind;
-    case 'copy':
-      return text.slice(0, place + length) + text.slice(place, place + length) + behind;
-    case 'cut':
-      return text.slice(0, place);
-    case 'swap-lines': {
-      const lines = text.split('\n');
-      const [first, second] = [at % lines.length, (at + length) % lines.length];
-      const moved = lines.with(first, lines[second]!).with(second, lines[first]!);
-      return moved.join('\n');
-    }
-  }
-}
-
 const broken = fc
   .tuple(
     fc.oneof(
