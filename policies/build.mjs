@@ -4,10 +4,10 @@
 // (2). Same rules and same OPA, same bytes.
 //
 // The policy is data of the module (data.podseal.policy_data), so that one module serves every policy with these rules.
-// Two calls are changed on the way, which no line of the rules has to know about:
-//   regex.match   goes out to JavaScript. The cache of patterns inside OPA's modules frees the pattern in use once an
-//                 evaluation has seen more than 100, and cuts patterns at a NUL.
-//   print         gets its line number in front, as the engine of the kata agent prints it.
+// Calls of these functions are changed on the way, which no line of the rules has to know about:
+//   regex.*   go out to JavaScript (src/io/rego-builtins.ts). The cache of patterns inside OPA's modules frees the pattern
+//             in use once an evaluation has seen more than 100, and cuts patterns at a NUL.
+//   print     gets its line number in front, as the engine of the kata agent prints it.
 // Nothing is optimised (-O): partial evaluation takes data that is not there yet for data that is not there at all.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -29,14 +29,9 @@ const outFolder = join(here, 'kata');
 const ownOpa = join(here, `../node_modules/.podseal/opa-${OPA_VERSION}`);
 
 const DATA_MODULE = 'package agent_policy\n\npolicy_data := data.podseal.policy_data\n';
-const REGEX_MATCH = {
-  name: 'podseal.regex_match',
-  decl: {
-    type: 'function',
-    args: [{ type: 'string' }, { type: 'string' }],
-    result: { type: 'boolean' },
-  },
-};
+/** Functions that are called outside of the module, there named with the prefix. */
+const OUTSIDE = ['regex.match', 'regex.find_all_string_submatch_n'];
+const PREFIX = 'podseal.';
 
 const args = process.argv.slice(2);
 const isCheck = args.includes('--check');
@@ -90,7 +85,8 @@ function buildRules(opa, name) {
 
 function compileRules(opa, { name, text, entrypoints }) {
   const capabilities = JSON.parse(run(opa, ['capabilities', '--current']));
-  capabilities.builtins.push(REGEX_MATCH);
+  const outside = capabilities.builtins.filter((builtin) => OUTSIDE.includes(builtin.name));
+  capabilities.builtins.push(...outside.map((builtin) => ({ ...builtin, name: PREFIX + builtin.name })));
   writeFileSync(join(work, 'capabilities.json'), JSON.stringify(capabilities));
   writeFileSync(join(work, 'data.rego'), DATA_MODULE);
   writeFileSync(join(work, `${name}.rego`), prepare(name, text));
@@ -103,15 +99,16 @@ function compileRules(opa, { name, text, entrypoints }) {
   return memberOf(gunzipSync(readFileSync(join(work, 'bundle.tar.gz'))), '/policy.wasm');
 }
 
-/** The rules with the two calls changed, line by line the same. */
+/** The rules with their calls changed, line by line the same. */
 function prepare(name, text) {
   const lines = text.split('\n').map((line, index) => {
-    const other = /\b(?:regex\.(?!match\()|glob\.)\w+/.exec(line);
-    if (other !== null) {
-      fail(`${name}.rego:${index + 1} uses ${other[0]}, which has no counterpart in JavaScript`);
+    const calls = line.match(/\b(?:regex|glob)\.\w+(?=\()/g) ?? [];
+    const other = calls.find((call) => !OUTSIDE.includes(call));
+    if (other !== undefined) {
+      fail(`${name}.rego:${index + 1} uses ${other}, which has no counterpart in JavaScript`);
     }
     return line
-      .replaceAll('regex.match(', `${REGEX_MATCH.name}(`)
+      .replaceAll(/\bregex\.\w+\(/g, (call) => PREFIX + call)
       .replaceAll(/(?<![\w.])print\(/g, `print("${index + 1}:", `);
   });
   return lines.join('\n');

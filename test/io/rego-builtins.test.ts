@@ -4,10 +4,11 @@ import { openRegoBuiltins } from '../../src/io/rego-builtins.js';
 
 const lines: string[] = [];
 const builtins = await openRegoBuiltins((line) => lines.push(line));
-const match = builtins['podseal.regex_match']!;
+const match = builtins['podseal.regex.match']!;
+const findAll = builtins['podseal.regex.find_all_string_submatch_n']!;
 const print = builtins['internal.print']!;
 
-describe('podseal.regex_match', () => {
+describe('regex.match', () => {
   it.each([
     ['b', 'abc', true],
     ['^b', 'abc', false],
@@ -52,6 +53,39 @@ describe('podseal.regex_match', () => {
     const start = performance.now();
     expect(match('^(a+)+$', `${'a'.repeat(50_000)}b`)).toBe(false);
     expect(performance.now() - start).toBeLessThan(10_000);
+  });
+});
+
+describe('regex.find_all_string_submatch_n', () => {
+  it.each([
+    ['^/run/([a-z]+)/(x)?', '/run/ab/', 1, [['/run/ab/', 'ab', '']]],
+    [
+      '(?:a|(b))(c)',
+      'acbc',
+      -1,
+      [
+        ['ac', '', 'c'],
+        ['bc', 'b', 'c'],
+      ],
+    ],
+    ['(?:a|(b))(c)', 'acbc', 1, [['ac', '', 'c']]],
+    ['a', 'aaa', 2, [['a'], ['a']]],
+    ['a', 'aaa', 9, [['a'], ['a'], ['a']]],
+    ['a*', 'baaau', -1, [[''], ['aaa'], ['']]],
+    ['', 'é\u{1f600}', -1, [[''], [''], ['']]],
+    ['x', 'a', -1, []],
+    ['a', 'a', 0, []],
+  ])('%j in %j, %j times', (pattern, text, count, want) => {
+    expect(findAll(pattern, text, count)).toEqual(want);
+  });
+
+  it.each([
+    ['(', 'a', 1],
+    [1, '1', 1],
+    ['a', null, 1],
+    ['a', 'a', '1'],
+  ])('leaves %j in %j, %j times undefined', (pattern, text, count) => {
+    expect(findAll(pattern, text, count)).toBeUndefined();
   });
 });
 
