@@ -184,11 +184,13 @@ interface_passes("flags") if {
 }
 
 interface_passes("name") if {
-	not input.interface.name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names
+	name := input.interface.name
+	not name in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_names
 }
 
 interface_passes("hardware address") if {
-	not input.interface.hwAddr in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs
+	address := input.interface.hwAddr
+	not address in policy_data.request_defaults.UpdateInterfaceRequest.forbidden_hw_addrs
 }
 
 routes_pass("source") if {
