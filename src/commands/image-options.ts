@@ -78,19 +78,19 @@ export async function openImages(
   const [
     { createImageReader },
     { defaultCacheFolder, openLayerCache },
-    { openHashPool },
+    { openHasher },
     { availableParallelism },
   ] = await Promise.all([
     import('../pipeline/images.js'),
     import('../io/cache.js'),
-    import('../io/hash-pool.js'),
+    import('../io/hasher.js'),
     import('../io/machine.js'),
   ]);
   const platform =
     options.platform === undefined ? DEFAULT_PLATFORM : parsePlatform(options.platform);
   const registry = await openRegistry(options, references);
   signal.addEventListener('abort', () => void registry.close(), { once: true });
-  const hasher = openHashPool();
+  const hasher = openHasher();
   const read = new Map<string, number>();
   const reader = createImageReader({
     source: await openSource(options, registry, locations),

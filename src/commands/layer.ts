@@ -35,12 +35,12 @@ async function run(file: string, options: LayerOptions, context: CommandContext)
   const format = parseFor(options.for);
   const output = readOutputOptions(options as unknown as Record<string, unknown>);
   const terminal = context.terminal(output);
-  const [{ hashLayer }, { openHashPool }, { openByteStream }] = await Promise.all([
+  const [{ hashLayer }, { openHasher }, { openByteStream }] = await Promise.all([
     import('../layer/hash-layer.js'),
-    import('../io/hash-pool.js'),
+    import('../io/hasher.js'),
     import('../io/files.js'),
   ]);
-  const hasher = openHashPool();
+  const hasher = openHasher();
   try {
     const hashed = await hashLayer(await openByteStream(file), {
       formats: [format],

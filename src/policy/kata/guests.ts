@@ -276,6 +276,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     target: 'kata',
     isDefault: true,
     settingsFile: 'kata-4.1.json',
+    rulesFile: 'kata-4.1.rego',
     annotationKey: INITDATA_ANNOTATION,
     annotationValue: 'initdata',
     defaultNamespace: 'any',
