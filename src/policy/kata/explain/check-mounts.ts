@@ -167,7 +167,7 @@ function fixOf(field: (typeof FIELDS)[number], destination: string, yaml: string
 
 /** True if the policy mount `wanted` allows `mount`. */
 function isMountAllowed(wanted: MountData, mount: JsonObject, scope: CheckScope): boolean {
-  if (sameJson({ ...wanted }, mount)) return true;
+  if (wanted.source !== '' && sameJson({ ...wanted }, mount)) return true;
   const options = textsOf(mount.options);
   if (wanted.destination !== mount.destination || wanted.type_ !== mount.type_) return false;
   if (!isSourceAllowed(wanted, textOf(mount.source), scope)) return false;

@@ -1,7 +1,7 @@
 /** What earlier requests have pinned (spec kata-policy-rules section 4): a sandbox has one name, namespace and network. */
 import type { JsonObject, JsonValue } from '../../../core/json.js';
 import { ANNOTATIONS } from '../synthesize-names.js';
-import { type Check, type CheckScope, type FailedCheck, shown } from './check.js';
+import { type Check, type CheckScope, type FailedCheck, pathText, shown } from './check.js';
 import { listOf, objectOf, textOf } from './view.js';
 
 /** Index of the container that runs under an id; rules keep it under the id or under one with a prefix. */
@@ -66,7 +66,7 @@ function failure(
 ): FailedCheck {
   return {
     id: 'state',
-    path: path.join('.'),
+    path: pathText(path),
     message: `${what.replaceAll('_', ' ')} is not that of the earlier requests of this sandbox`,
     policy,
     request,

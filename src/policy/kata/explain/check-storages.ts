@@ -25,7 +25,10 @@ interface Wanted {
 export const checkStorages: Check = (scope) => {
   const wanted = wantedStorages(scope);
   const given = listOf(scope.message.storages).map(objectOf);
-  const counted = given.flatMap((storage, i) => (isPull(storage, scope) ? [] : [{ storage, i }]));
+  const isOnce = scope.rules.guestPull === 'at-root';
+  const pulls = given.flatMap((storage, i) => (isPull(storage, scope) ? [i] : []));
+  const passed = isOnce ? pulls.slice(0, 1) : pulls;
+  const counted = given.flatMap((storage, i) => (passed.includes(i) ? [] : [{ storage, i }]));
   const open = [...wanted];
   const unknown = counted.filter(({ storage }) => {
     const at = open.findIndex((one) => differencesOf(one, storage, scope).length === 0);

@@ -62,3 +62,12 @@ export function yamlOf(container: ContainerData): string {
   const name = container.OCI.Annotations?.get(ANNOTATIONS.containerName);
   return name === undefined ? 'the pod' : `spec.containers[name=${name}]`;
 }
+
+/** A path as text: `OCI.Mounts[3].source`, keys with other characters in quotes. */
+export function pathText(path: readonly (string | number)[]): string {
+  const parts = path.map((part) => {
+    if (typeof part === 'number') return `[${part}]`;
+    return /^[A-Za-z_][A-Za-z0-9_]*$/.test(part) ? `.${part}` : `["${part}"]`;
+  });
+  return parts.join('').replace(/^\./, '');
+}

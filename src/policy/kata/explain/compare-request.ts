@@ -1,9 +1,10 @@
 /** Requests that are not about a container's start against a policy (spec kata-policy-rules section 11). */
 import type { JsonObject, JsonValue } from '../../../core/json.js';
 import { sameJson } from '../../../core/json-equal.js';
+import type { KataPolicyData } from '../data.js';
 import { defaultsOf, textsIn } from '../requests.js';
 import { replacePlaceholders } from '../synthesize-names.js';
-import { type FailedCheck, type Repair, shown } from './check.js';
+import { type FailedCheck, pathText, type Repair, shown } from './check.js';
 import type { Comparison } from './compare-container.js';
 import { isFound } from './patterns.js';
 import { listOf, objectOf, textOf } from './view.js';
@@ -84,7 +85,7 @@ function failed(
 ): FailedCheck {
   const { value, ...others } = rest;
   const repair: Repair = value === undefined ? { path } : { path, value };
-  return { id, path: path.join('.'), message, fix: NETWORK, repairs: [repair], ...others };
+  return { id, path: pathText(path), message, fix: NETWORK, repairs: [repair], ...others };
 }
 
 function compareSandbox({ data, message }: Comparison): readonly FailedCheck[] {
@@ -172,24 +173,29 @@ function compareFile({ data, message, rules }: Comparison): readonly FailedCheck
       repairs: [],
     });
   }
-  return [...found, ...compareLink(message, fix)];
+  return [...found, ...compareLink(message, data, fix)];
 }
 
+const FILE_TYPES: readonly string[] = ['Regular', 'Directory', 'Symlink'];
+
 /** The target of a symbolic link, by the name that it has in this guest. */
-function compareLink(message: JsonObject, fix: string): readonly FailedCheck[] {
+function compareLink(
+  message: JsonObject,
+  data: KataPolicyData,
+  fix: string,
+): readonly FailedCheck[] {
   const field = message.symlink_src === undefined ? 'symlink_target' : 'symlink_src';
   const target = textOf(message[field]);
   const found: FailedCheck[] = [];
-  if (message.file_type === 'Unknown') {
-    const told = { policy: 'a file, folder or link', request: shown(message.file_mode), fix };
+  const type = message.file_type;
+  if (typeof type === 'string' && !FILE_TYPES.includes(type)) {
+    const told = { policy: 'a file, folder or link', request: shown(type), fix };
     found.push({
-      ...failed('file-type', ['file_mode'], 'it is no file, folder or link', told),
+      ...failed('file-type', ['file_type'], 'it is no file, folder or link', told),
       repairs: [],
     });
   }
-  const leaves = target.startsWith('/') || DOT_DOT.test(target);
-  const isOdd = field === 'symlink_src' && target !== '' && !target.startsWith('..');
-  if (leaves || isOdd) {
+  if (!isLinkAllowed(field, target, data)) {
     const told = { policy: 'a target inside of the volume', request: shown(target), fix };
     found.push({
       ...failed('link-target', [field], 'the link leads out of the volume', told),
@@ -197,6 +203,19 @@ function compareLink(message: JsonObject, fix: string): readonly FailedCheck[] {
     });
   }
   return found;
+}
+
+/** Later guests look where the target leads, earlier ones whether kubelet makes such links. */
+function isLinkAllowed(field: string, target: string, { common }: KataPolicyData): boolean {
+  const stays = !target.startsWith('/') && !DOT_DOT.test(target);
+  if (field === 'symlink_target' || target === '') return stays;
+  const forms = [common.s_source1, common.s_source2].map(dottedForm);
+  return stays && forms.some((form) => form !== undefined && isFound(form, target));
+}
+
+/** The two dots that such a pattern begins with are meant as dots. */
+function dottedForm(pattern: unknown): string | undefined {
+  return typeof pattern === 'string' ? pattern.replace(/^\^\.\./, '^\\.\\.') : undefined;
 }
 
 /** The part of `request_defaults` that is about a request. */

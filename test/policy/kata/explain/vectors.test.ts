@@ -101,6 +101,7 @@ const STRICTER: Readonly<Record<string, string>> = {
   'upstream/state/execprocess/root-prefixed': 'a root path that only contains the right one',
   'upstream/state/execprocess/root-suffixed': 'a root path that only contains the right one',
   'upstream/state/execprocess/env-sandbox-name': 'a value that only contains the name of the pod',
+  'upstream/state/execprocess/guest-pull-two': 'an image that is pulled twice',
   'microsoft/state/execprocess/bundle-id-regex': 'a bundle id that is a pattern',
   'azl3/createContainer/legacy/overlay-missing-layer-twice': 'a layer in place of the overlay',
   'azl5/createContainer/legacy/overlay-missing-layer-twice': 'a layer in place of the overlay',
