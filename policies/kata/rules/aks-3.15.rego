@@ -623,43 +623,33 @@ variables_fit(wanted, given, name, space) if {
 	}
 }
 
-variable_fits(wanted, variable, _, _) if variable in wanted.Env
-
-variable_fits(wanted, variable, name, _) if {
+variable_fits(wanted, variable, pod, space) if {
+	variable in wanted.Env
+} else := true if {
 	[key, value] := split(variable, "=")
-	value == name
+	value == pod
 	concat("=", [key, "$(sandbox-name)"]) in wanted.Env
-}
-
-variable_fits(wanted, variable, _, space) if {
+} else := true if {
 	some text in wanted.Env
 	replace(text, "$(sandbox-namespace)", space) == variable
-}
-
-variable_fits(_, variable, _, _) if {
+} else := true if {
 	some pattern in variable_patterns
 	regex.match(pattern, variable)
-}
-
-variable_fits(wanted, variable, _, _) if {
+} else := true if {
 	[key, value] := split(variable, "=")
 	regex.match(ipv4_address, value)
 	some address in ["$(pod-ip)", "$(host-ip)"]
 	concat("=", [key, address]) in wanted.Env
-}
-
-variable_fits(wanted, variable, name, space) if {
+} else := true if {
 	[key, value] := split(variable, "=")
 	some text in wanted.Env
 	[wanted_key, wanted_value] := split(text, "=")
 	wanted_key == key
 	some free in ["$(host-name)", "$(node-name)", "$(pod-uid)"]
 	contains(wanted_value, free)
-	named := replace(replace(wanted_value, "$(sandbox-name)", name), "$(sandbox-namespace)", space)
+	named := replace(replace(wanted_value, "$(sandbox-name)", pod), "$(sandbox-namespace)", space)
 	regex.match(with_free_values(named), value)
-}
-
-variable_fits(wanted, variable, _, _) if {
+} else := true if {
 	[key, value] := split(variable, "=")
 	concat("=", [key, "$(validate-from-settings)"]) in wanted.Env
 	settings_value_fits(key, value)
@@ -700,17 +690,15 @@ literal_character(character) := concat("", ["\\", character]) if {
 
 # Mounts.
 
-mount_fits(_, wanted, given) if wanted == given
-
-mount_fits(_, wanted, given) if {
+mount_fits(container, wanted, given) if {
+	wanted == given
+} else := true if {
 	same_place(wanted, given)
 	source := with_shared_paths(wanted.source)
 	some path in [with_bundle_id(source), with_sandbox_id(source)]
 	path_fits(path, given.source)
-}
-
-# A volume that the guest attaches: what is mounted is the place of the storage that the policy has for this mount.
-mount_fits(container, wanted, given) if {
+} else := true if {
+	# A volume that the guest attaches: what is mounted is the place of the storage that the policy has for this mount.
 	same_place(wanted, given)
 	some plain in container.storages
 	plain.mount_point in [wanted.source, wanted.destination]

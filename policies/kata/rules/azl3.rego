@@ -415,26 +415,20 @@ variables_fit(wanted, given, name) if {
 	}
 }
 
-variable_fits(wanted, variable, _) if variable in wanted.Env
-
-variable_fits(wanted, variable, name) if {
+variable_fits(wanted, variable, pod) if {
+	variable in wanted.Env
+} else := true if {
 	some text in wanted.Env
-	replace(text, "$(sandbox-name)", name) == variable
-}
-
-variable_fits(_, variable, _) if {
+	replace(text, "$(sandbox-name)", pod) == variable
+} else := true if {
 	some pattern in variable_patterns
 	regex.match(pattern, variable)
-}
-
-variable_fits(wanted, variable, _) if {
+} else := true if {
 	[name, value] := split(variable, "=")
 	regex.match(ipv4_address, value)
 	some address in ["$(pod-ip)", "$(host-ip)"]
 	concat("=", [name, address]) in wanted.Env
-}
-
-variable_fits(wanted, variable, _) if {
+} else := true if {
 	[name, value] := split(variable, "=")
 	some text in wanted.Env
 	[wanted_name, wanted_value] := split(text, "=")
@@ -494,20 +488,16 @@ capabilities_fit(wanted, given) if {
 
 # Mounts.
 
-mount_fits(wanted, given) if wanted == given
-
 mount_fits(wanted, given) if {
+	wanted == given
+} else := true if {
 	same_place(wanted, given)
 	path_fits(with_bundle_id(with_shared_paths(wanted.source)), given.source)
-}
-
-mount_fits(wanted, given) if {
+} else := true if {
 	same_place(wanted, given)
 	path_fits(with_sandbox_id(with_shared_paths(wanted.source)), given.source)
-}
-
-# A directly assigned volume: the name of its directory is the encoded path of the volume on the node.
-mount_fits(wanted, given) if {
+} else := true if {
+	# A directly assigned volume: the name of its directory is the encoded path of the volume on the node.
 	same_place(wanted, given)
 	parts := split(given.source, "/")
 	name := parts[count(parts) - 1]

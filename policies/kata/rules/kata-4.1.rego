@@ -591,32 +591,24 @@ variables_fit(wanted, given, name, space) if {
 	}
 }
 
-variable_fits(wanted, variable, _, _) if variable in wanted.Env
-
-variable_fits(wanted, variable, name, _) if {
+variable_fits(wanted, variable, pod, space) if {
+	variable in wanted.Env
+} else := true if {
 	[key, value] := split(variable, "=")
-	value == name
+	value == pod
 	concat("=", [key, "$(sandbox-name)"]) in wanted.Env
-}
-
-variable_fits(wanted, variable, _, space) if {
+} else := true if {
 	some text in wanted.Env
 	replace(text, "$(sandbox-namespace)", space) == variable
-}
-
-variable_fits(_, variable, _, _) if {
+} else := true if {
 	some pattern in variable_patterns
 	regex.match(pattern, variable)
-}
-
-variable_fits(wanted, variable, _, _) if {
+} else := true if {
 	[key, value] := split(variable, "=")
 	regex.match(ipv4_address, value)
 	some address in ["$(pod-ip)", "$(host-ip)"]
 	concat("=", [key, address]) in wanted.Env
-}
-
-variable_fits(wanted, variable, _, _) if {
+} else := true if {
 	[key, value] := split(variable, "=")
 	some text in wanted.Env
 	[wanted_key, wanted_value] := split(text, "=")
@@ -665,31 +657,25 @@ literal_character(character) := concat("", ["\\", character]) if {
 
 # Mounts.
 
-mount_fits(_, wanted, given) if {
+mount_fits(container, wanted, given) if {
 	wanted.source != ""
 	wanted == given
-}
-
-mount_fits(container, wanted, given) if {
+} else := true if {
 	wanted.source != ""
 	same_place(wanted, given)
 	wanted.options == given.options
 	source := with_shared_paths(wanted.source)
 	some path in [with_bundle_id(container, source), with_sandbox_id(source)]
 	path_fits(path, given.source)
-}
-
-# The runtime may make /sys read-only.
-mount_fits(_, wanted, given) if {
+} else := true if {
+	# The runtime may make /sys read-only.
 	wanted.source != ""
 	wanted.type_ == "sysfs"
 	same_place(wanted, given)
 	wanted.source == given.source
 	{option | some option in given.options} | {"rw"} == {option | some option in wanted.options} | {"ro"}
-}
-
-# The runtime may add options to the mount of cgroups.
-mount_fits(_, wanted, given) if {
+} else := true if {
+	# The runtime may add options to the mount of cgroups.
 	wanted.source != ""
 	wanted.type_ == "cgroup"
 	same_place(wanted, given)
@@ -700,10 +686,8 @@ mount_fits(_, wanted, given) if {
 	every option in given.options {
 		option in array.concat(wanted.options, policy_data.cluster_config.cgroup_mount_extras_allowed)
 	}
-}
-
-# A block device that the guest formats: it is mounted from where a storage of the request puts it.
-mount_fits(_, wanted, given) if {
+} else := true if {
+	# A block device that the guest formats: it is mounted from where a storage of the request puts it.
 	wanted.source == ""
 	same_place(wanted, given)
 	wanted.options == given.options

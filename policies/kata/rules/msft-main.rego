@@ -564,39 +564,31 @@ variables_fit(wanted, given, name, space) if {
 	}
 }
 
-variable_fits(wanted, variable, _, _) if variable in wanted.Env
-
-variable_fits(wanted, variable, name, _) if {
+variable_fits(wanted, variable, pod, space) if {
+	variable in wanted.Env
+} else := true if {
 	[key, value] := split(variable, "=")
-	value == name
+	value == pod
 	concat("=", [key, "$(sandbox-name)"]) in wanted.Env
-}
-
-variable_fits(wanted, variable, _, space) if {
+} else := true if {
 	some text in wanted.Env
 	replace(text, "$(sandbox-namespace)", space) == variable
-}
-
-variable_fits(_, variable, _, _) if {
+} else := true if {
 	some pattern in variable_patterns
 	regex.match(pattern, variable)
-}
-
-variable_fits(wanted, variable, _, _) if {
+} else := true if {
 	[key, value] := split(variable, "=")
 	regex.match(ipv4_address, value)
 	some address in ["$(pod-ip)", "$(host-ip)"]
 	concat("=", [key, address]) in wanted.Env
-}
-
-variable_fits(wanted, variable, name, space) if {
+} else := true if {
 	[key, value] := split(variable, "=")
 	some text in wanted.Env
 	[wanted_key, wanted_value] := split(text, "=")
 	wanted_key == key
 	some free in ["$(host-name)", "$(node-name)", "$(pod-uid)", "$(resource-field)", "$(todo-annotation)"]
 	contains(wanted_value, free)
-	named := replace(replace(wanted_value, "$(sandbox-name)", name), "$(sandbox-namespace)", space)
+	named := replace(replace(wanted_value, "$(sandbox-name)", pod), "$(sandbox-namespace)", space)
 	regex.match(with_free_values(named), value)
 }
 
@@ -639,9 +631,9 @@ characters(text) := [character | some character in split(text, ""); character !=
 
 # Mounts.
 
-mount_fits(wanted, given) if wanted == given
-
 mount_fits(wanted, given) if {
+	wanted == given
+} else := true if {
 	same_place(wanted, given)
 	source := with_shared_paths(wanted.source)
 	some path in [with_bundle_id(source), with_sandbox_id(source)]
