@@ -136,6 +136,7 @@ async function openSource(
   registry: RegistrySource,
   locations: boolean,
 ): Promise<ImageSource> {
+  if (options.images === undefined && !locations) return registry;
   const { openImageMap, openLocations } = await import('../io/image-map.js');
   const named = options.images === undefined ? registry : await openImageMap(options.images);
   return locations ? openLocations(named) : named;

@@ -98,6 +98,18 @@ describe('podseal katapolicygen', () => {
     expect(sha256(readFileSync(file, 'utf8'))).toBe(yaml.complete_sha256);
   });
 
+  it('takes our rules and settings where none are named', async () => {
+    const { file, args } = workFolder('cli-stdin');
+    const images = args.slice(args.indexOf('--images'));
+    const result = await podseal(['katapolicygen', '-y', file, '--outraw', ...images]);
+    const rules = readFileSync(join(ROOT, 'policies/kata/rules/azl3.rego'), 'utf8');
+    expect(result.status).toBe(0);
+    const head = `${rules}\npolicy_data := `;
+    expect(result.stdout.startsWith(head)).toBe(true);
+    const { policy_data_sha256 } = expectationOf('cli-stdin').policies[0];
+    expect(sha256(result.stdout.slice(head.length, -1))).toBe(policy_data_sha256);
+  });
+
   it('prints a version without reading anything, whatever else is asked', async () => {
     for (const args of [['-v'], ['--print-version', '-y', '/nowhere', '-d']]) {
       const result = await podseal(['katapolicygen', ...args]);

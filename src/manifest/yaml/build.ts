@@ -194,9 +194,11 @@ function addScalar(builder: Builder, event: ScalarEvent): void {
     kind: 'scalar',
     style,
     text,
-    ...properties(builder, event),
-    ...extent,
+    start: extent.start,
+    end: extent.end,
+    after: extent.after,
     aliased: false,
+    ...properties(builder, event),
   };
   builder.cursor = Math.max(builder.cursor, node.after);
   if (node.anchor !== undefined) builder.anchors.set(node.anchor, { node, size: 1 });

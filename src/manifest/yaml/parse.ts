@@ -24,20 +24,19 @@ const SYNTAX_HINTS: Readonly<Record<string, string>> = {
     'indent the lines inside quotes, brackets and braces further than the key, the closing one too',
 };
 
-/** What was parsed last: a manifest is read several times on its way, once for each question about it. */
-let latest:
-  | { readonly text: string; readonly file: string; readonly tree: WeakRef<Tree> }
-  | undefined;
-
 type Tree = readonly YamlDocument[];
+
+/** What was parsed last: a manifest is read several times on its way, once for each question about it. */
+let latest: { readonly text: string; readonly file: string; readonly tree: Tree } | undefined;
+/** Trees of longer texts take more memory than their second parsing takes time. */
+const KEPT_CHARACTERS = 4 * 1024 * 1024;
 
 /**
  * All documents of a text, those without content included. `file` names the text in messages.
  * Throws MANIFEST_SYNTAX with file:line:column, and LIMIT_EXCEEDED beyond yamlDepth, yamlAliases or yamlNodes.
  */
 export function parseYaml(text: string, file: string): Tree {
-  const known = latest?.text === text && latest.file === file ? latest.tree.deref() : undefined;
-  if (known !== undefined) return known;
+  if (latest?.text === text && latest.file === file) return latest.tree;
   const source = buildSource(text, file);
   const foreign = FOREIGN_BREAK.exec(text);
   if (foreign !== null) throw foreignBreak(source, foreign.index);
@@ -45,7 +44,7 @@ export function parseYaml(text: string, file: string): Tree {
   const events = parse(source);
   refuseTagDirectives(source, events);
   const tree = buildTree(events, source);
-  latest = { text, file, tree: new WeakRef(tree) };
+  latest = text.length > KEPT_CHARACTERS ? undefined : { text, file, tree };
   return tree;
 }
 
