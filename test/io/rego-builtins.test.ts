@@ -49,10 +49,8 @@ describe('regex.match', () => {
     }
   });
 
-  it('takes time in proportion to the text', () => {
-    const start = performance.now();
+  it('does not backtrack, which would not end here', () => {
     expect(match('^(a+)+$', `${'a'.repeat(50_000)}b`)).toBe(false);
-    expect(performance.now() - start).toBeLessThan(10_000);
   });
 });
 
