@@ -29,14 +29,15 @@ const FAILED = /\b([A-Z][A-Za-z]{2,60}): internal error ?/;
 /** What regorus puts in front of a printed line. */
 const PRINT_HEAD = /(?:^|\s)agent_policy:\d+: /;
 /** The end of the quotation in which the text stood, and what other programs add behind it. */
-const QUOTE_END = /[\\\s]*["'](?:: [^"']{0,200})?[\\\s]*$/;
+const QUOTE_END = /\\*["'](?:: [^"']*)?$/;
+const QUOTE_END_CHARS = 200;
 const LEVELS_MAX = 16;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
 
 /** What a text tells. Never throws: a text without any sign of a refusal gives `unknown`. */
 export function readErrorText(text: string): ErrorText {
   // A text that was cut may end in the middle of an escape.
-  const whole = text.slice(0, LIMITS.errorTextChars).replace(/[\\\s]+$/, '');
+  const whole = withoutEnd(text.slice(0, LIMITS.errorTextChars));
   const readings = levelsOf(whole).map(readLevel);
   return readings.toSorted((a, b) => b.score - a.score)[0]?.told ?? EMPTY;
 }
@@ -53,6 +54,13 @@ function levelsOf(text: string): readonly string[] {
     levels.push(next);
   }
   return levels;
+}
+
+/** The text without backslashes and blanks at its end. */
+function withoutEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && /[\\\s]/.test(text[end - 1] ?? '')) end -= 1;
+  return text.slice(0, end);
 }
 
 function unescapeOnce(text: string): string {
@@ -159,8 +167,8 @@ function isMessage(value: JsonObject, name: string): boolean {
 }
 
 function linesOf(text: string): readonly string[] {
-  return text
-    .replace(QUOTE_END, '')
+  const end = Math.max(0, text.length - QUOTE_END_CHARS);
+  return (text.slice(0, end) + text.slice(end).replace(QUOTE_END, ''))
     .split(PRINT_HEAD)
     .map((line) => line.trim())
     .filter((line) => line !== '');
