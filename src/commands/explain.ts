@@ -26,7 +26,7 @@ export function addExplainCommand(program: Command, context: CommandContext): vo
     .command('explain')
     .summary('say why a kata policy refuses a request')
     .description(
-      'Run requests through a kata policy and say of each refused one which checks fail for which container,\nwhat the policy allows and what the request has, and what to change in the YAML. The policy itself is\nasked whether the request would pass with these changes. Exit status 10 if any request is refused.',
+      'Run requests through a kata policy and say of each refused one which checks fail for which container, what the policy allows and what the request has, and what to change in the YAML. The policy itself is asked whether the request would pass with these changes. Exit status 10 if any request is refused.',
     )
     .argument('[policy]', 'policy text, its base64, initdata, or a manifest with embedded policies')
     .argument(

@@ -7,6 +7,7 @@ import type { TextFile } from '../policy/kata/drop-ins.js';
 import type { KataGuest } from '../policy/kata/guests.js';
 import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
 import { addImageOptions, type ImageOptions, openImages } from './image-options.js';
+import { openQuickEngine } from './options.js';
 
 interface PolicyOptions extends ImageOptions {
   readonly target?: string;
@@ -106,14 +107,11 @@ async function selfCheck(
   request: KataRequest,
   terminal: Terminal,
 ): Promise<void> {
-  const [{ checkStarts }, { openRegoEngines }] = await Promise.all([
+  const [{ checkStarts }, engine] = await Promise.all([
     import('../pipeline/self-check.js'),
-    import('../io/rego-engines.js'),
+    openQuickEngine(),
   ]);
-  await checkStarts(policies, request, {
-    engine: openRegoEngines(),
-    notices: terminal.notice,
-  });
+  await checkStarts(policies, request, { engine, notices: terminal.notice });
 }
 
 function checkOptions(files: readonly string[], options: PolicyOptions): void {

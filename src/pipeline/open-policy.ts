@@ -101,7 +101,7 @@ export function requireDocument({ text, where }: OpenedPolicy): KataPolicyData {
   if (document !== undefined) return document.data;
   throw new ToolError('POLICY_UNREADABLE', 'the policy has no policy_data', {
     where,
-    hints: ['requests can be given in a file; they cannot be made up for rules written by hand'],
+    hints: ['rules written by hand have none; podseal simulate POLICY REQUESTS decides with them'],
   });
 }
 
