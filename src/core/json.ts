@@ -4,6 +4,7 @@
  */
 import { ToolError } from './error.js';
 import { LIMITS } from './limits.js';
+import { recordOf } from './record.js';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 
@@ -11,19 +12,41 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
+type Word = string | boolean | null;
+
+/** What a text becomes, and what it may hold beyond RFC 8259. Constants and strings stand for themselves. */
+export interface JsonReading<T> {
+  /** A number from its characters; undefined: out of range. */
+  readonly number: (digits: string) => T | undefined;
+  readonly list: (items: readonly T[]) => T;
+  /** Members in order; of doubled keys the last value, at the place of the first. */
+  readonly object: (members: ReadonlyMap<string, T>) => T;
+  readonly doubledKeys: boolean;
+  readonly loneSurrogates: boolean;
+  /** `//` to the end of the line and block comments, as Azure Resource Manager accepts them. */
+  readonly comments: boolean;
+}
+
 interface Scanner {
   readonly text: string;
   readonly what: string;
+  readonly blanks: RegExp;
+  readonly loneSurrogates: boolean;
   offset: number;
 }
 
+interface Parser<T> extends Scanner {
+  readonly reading: JsonReading<T>;
+}
+
 const BLANK = /[ \t\n\r]*/y;
+const BLANK_OR_COMMENT = /(?:[ \t\n\r]+|\/\/[^\n\r]*|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const HEX4 = /[0-9a-fA-F]{4}/y;
 /** With the u flag a surrogate that is part of a pair does not match. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
-const WORDS: readonly (readonly [string, JsonValue])[] = [
+const WORDS: readonly (readonly [string, boolean | null])[] = [
   ['true', true],
   ['false', false],
   ['null', null],
@@ -39,12 +62,35 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: '\t',
 };
 
+const STRICT: JsonReading<JsonValue> = {
+  number: (digits) => {
+    const value = Number(digits);
+    return Number.isFinite(value) ? value : undefined;
+  },
+  list: (items) => items,
+  object: (members) => recordOf(members),
+  doubledKeys: false,
+  loneSurrogates: false,
+  comments: false,
+};
+
 /**
  * The value of a whole JSON text. `what` names the text in messages (a file, or "manifest of IMAGE").
  * Throws JSON_SYNTAX with line and column, and LIMIT_EXCEEDED beyond LIMITS.jsonDepth.
  */
 export function parseJson(text: string, what: string): JsonValue {
-  const scanner: Scanner = { text, what, offset: 0 };
+  return parseJsonAs(text, what, STRICT);
+}
+
+/** As parseJson, for another reading of JSON. */
+export function parseJsonAs<T>(
+  text: string,
+  what: string,
+  reading: JsonReading<T | Word>,
+): T | Word {
+  const blanks = reading.comments ? BLANK_OR_COMMENT : BLANK;
+  const { loneSurrogates } = reading;
+  const scanner = { text, what, reading, blanks, loneSurrogates, offset: 0 };
   if (text.startsWith('\ufeff')) {
     throw failure(scanner, 'it starts with a byte order mark', [
       'save it as UTF-8 without byte order mark',
@@ -67,7 +113,7 @@ export function parseJsonBytes(bytes: Uint8Array, what: string): JsonValue {
   return parseJson(text, what);
 }
 
-function parseValue(scanner: Scanner, depth: number): JsonValue {
+function parseValue<T>(scanner: Parser<T | Word>, depth: number): T | Word {
   skipBlanks(scanner);
   const first = scanner.text[scanner.offset];
   if (first === '{' || first === '[') {
@@ -89,34 +135,35 @@ function parseValue(scanner: Scanner, depth: number): JsonValue {
   return parseNumber(scanner);
 }
 
-function parseObject(scanner: Scanner, depth: number): JsonObject {
-  const object = Object.create(null) as Record<string, JsonValue>;
+function parseObject<T>(scanner: Parser<T | Word>, depth: number): T | Word {
+  const { reading } = scanner;
+  const members = new Map<string, T | Word>();
   scanner.offset += 1;
-  if (takeIf(scanner, '}')) return object;
+  if (takeIf(scanner, '}')) return reading.object(members);
   do {
     skipBlanks(scanner);
     const keyOffset = scanner.offset;
     if (scanner.text[keyOffset] !== '"') throw failure(scanner, 'a key is missing');
     const key = parseString(scanner);
-    if (key in object) {
+    if (members.has(key) && !reading.doubledKeys) {
       scanner.offset = keyOffset;
       throw failure(scanner, `the key ${JSON.stringify(key)} stands there twice`);
     }
     if (!takeIf(scanner, ':')) throw failure(scanner, 'a colon is missing');
-    object[key] = parseValue(scanner, depth + 1);
+    members.set(key, parseValue(scanner, depth + 1));
   } while (takeIf(scanner, ','));
   if (!takeIf(scanner, '}')) throw failure(scanner, 'an object does not end');
-  return object;
+  return reading.object(members);
 }
 
-function parseArray(scanner: Scanner, depth: number): readonly JsonValue[] {
-  const array: JsonValue[] = [];
+function parseArray<T>(scanner: Parser<T | Word>, depth: number): T | Word {
+  const array: (T | Word)[] = [];
   scanner.offset += 1;
-  if (takeIf(scanner, ']')) return array;
+  if (takeIf(scanner, ']')) return scanner.reading.list(array);
   do array.push(parseValue(scanner, depth + 1));
   while (takeIf(scanner, ','));
   if (!takeIf(scanner, ']')) throw failure(scanner, 'an array does not end');
-  return array;
+  return scanner.reading.list(array);
 }
 
 function parseString(scanner: Scanner): string {
@@ -135,7 +182,9 @@ function parseString(scanner: Scanner): string {
     text += parseEscape(scanner);
   }
   scanner.offset += 1;
-  if (LONE_SURROGATE.test(text)) throw failure(scanner, 'a string holds half a surrogate pair');
+  if (!scanner.loneSurrogates && LONE_SURROGATE.test(text)) {
+    throw failure(scanner, 'a string holds half a surrogate pair');
+  }
   return text;
 }
 
@@ -152,11 +201,11 @@ function parseEscape(scanner: Scanner): string {
   throw failure(scanner, 'a string holds an unknown escape');
 }
 
-function parseNumber(scanner: Scanner): number {
+function parseNumber<T>(scanner: Parser<T | Word>): T | Word {
   const start = scanner.offset;
   const digits = match(scanner, NUMBER);
-  const value = Number(digits);
-  if (digits !== undefined && Number.isFinite(value)) return value;
+  const value = digits === undefined ? undefined : scanner.reading.number(digits);
+  if (value !== undefined) return value;
   scanner.offset = start;
   throw failure(
     scanner,
@@ -165,7 +214,7 @@ function parseNumber(scanner: Scanner): number {
 }
 
 function skipBlanks(scanner: Scanner): void {
-  match(scanner, BLANK);
+  match(scanner, scanner.blanks);
 }
 
 function takeIf(scanner: Scanner, character: string): boolean {
