@@ -107,10 +107,7 @@ export async function writeFileAtomic(
     if (old !== undefined && !old.isFile()) return await writeDirectly(target, content);
     await replaceFile(target, content, { mode, ...(old && { keepMode: old.mode & 0o7777 }) });
   } catch (cause) {
-    throw new ToolError('FILE_WRITE_FAILED', `${path} cannot be written: it ${problemOf(cause)}`, {
-      where: path,
-      cause,
-    });
+    throw unwritable(path, cause);
   }
 }
 
@@ -120,32 +117,60 @@ interface Modes {
   readonly keepMode?: number;
 }
 
+/** A file that is being written beside the one it will replace. */
+export interface TemporaryFile {
+  readonly handle: FileHandle;
+  /** Flushes it and puts it in place of `target`. */
+  commit(): Promise<void>;
+  /** Removes it; nothing happens after commit. Never throws. */
+  discard(): Promise<void>;
+}
+
+/** Creates a temporary file in the folder of `target`; the caller must commit or discard it. Throws what node throws. */
+export async function createTemporaryFile(target: string, mode = 0o666): Promise<TemporaryFile> {
+  const suffix = randomBytes(8).toString('hex');
+  const path = join(dirname(target), `.${basename(target).slice(0, 200)}.${suffix}.tmp`);
+  temporaryFiles.add(path);
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'wx+', mode);
+  } catch (error) {
+    temporaryFiles.delete(path);
+    throw error;
+  }
+  const end = async () => {
+    await handle.close().catch(() => undefined);
+    temporaryFiles.delete(path);
+  };
+  return {
+    handle,
+    async commit() {
+      await handle.sync();
+      await rename(path, target);
+      await end();
+      await flushFolder(dirname(target));
+    },
+    async discard() {
+      if (temporaryFiles.has(path)) await rm(path, { force: true }).catch(() => undefined);
+      await end();
+    },
+  };
+}
+
 async function replaceFile(
   target: string,
   content: string | Uint8Array,
   { mode, keepMode }: Modes,
 ): Promise<void> {
-  const suffix = randomBytes(8).toString('hex');
-  const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${suffix}.tmp`);
-  temporaryFiles.add(temporary);
+  const temporary = await createTemporaryFile(target, keepMode ?? mode);
   try {
-    const handle = await open(temporary, 'wx', keepMode ?? mode);
-    try {
-      // The umask took bits away at creation; a file that is replaced keeps all of its own.
-      if (keepMode !== undefined) await handle.chmod(keepMode);
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    // The umask took bits away at creation; a file that is replaced keeps all of its own.
+    if (keepMode !== undefined) await temporary.handle.chmod(keepMode);
+    await temporary.handle.writeFile(content);
+    await temporary.commit();
   } finally {
-    temporaryFiles.delete(temporary);
+    await temporary.discard();
   }
-  await flushFolder(dirname(target));
 }
 
 /** Makes the rename last over a power cut, where the file system can do it. */
@@ -216,6 +241,15 @@ export function unreadable(path: string, cause: unknown): ToolError {
   if (cause instanceof ToolError) return cause;
   return new ToolError('FILE_NOT_FOUND', `${nameOf(path)} cannot be read: it ${problemOf(cause)}`, {
     where: nameOf(path),
+    cause,
+  });
+}
+
+/** The error of a file that cannot be written, from what the system said. */
+export function unwritable(path: string, cause: unknown): ToolError {
+  if (cause instanceof ToolError) return cause;
+  return new ToolError('FILE_WRITE_FAILED', `${path} cannot be written: it ${problemOf(cause)}`, {
+    where: path,
     cause,
   });
 }

@@ -12,6 +12,7 @@ import { BlobIntake, interrupted, throwIfStopped } from './blob-intake.js';
 import { ByteSource } from './byte-source.js';
 import { decompress, type LayerEncoding, type LayerPiece } from './decompress.js';
 import { gatherChunks } from './gather-chunks.js';
+import type { ImageCopy } from './image-copy.js';
 import { isFirstMemberOnly, LayerOutputs } from './layer-outputs.js';
 import type { BlockHasher } from './ports.js';
 
@@ -32,6 +33,8 @@ export interface HashLayerOptions {
     readonly diffId?: DiffId;
   };
   readonly limits?: LayerLimits;
+  /** Gets the file system image as well; for one format only. What it holds is worthless if hashing fails. */
+  readonly copy?: ImageCopy;
   readonly onProgress?: (compressedBytes: number) => void;
   readonly signal?: AbortSignal;
   /** Names the layer in errors, e.g. `layer 2 of registry.example/app:1`. */

@@ -1,9 +1,11 @@
 /** What one layer's uncompressed bytes are written to: a file system image per format, and the user file scanner. */
 import type { RootHash } from '../core/digest.js';
+import { ToolError } from '../core/error.js';
 import type { NoticeSink } from '../core/notice.js';
 import type { LayerFacts, LayerFormat, UserFileEntry } from '../image/types.js';
 import type { LayerPiece } from './decompress.js';
 import { createExt4Writer } from './ext4/writer.js';
+import { createCopyingSink, type ImageCopy } from './image-copy.js';
 import { createMerkleSink, type MerkleSink } from './merkle.js';
 import type { BlockHasher, LayerWriter, LayerWriterOptions } from './ports.js';
 import { createUserFileScanner } from './tarfs/user-files.js';
@@ -28,6 +30,8 @@ export interface LayerOutputsOptions {
   readonly userFiles: boolean;
   readonly hasher: BlockHasher;
   readonly notices: NoticeSink;
+  /** Gets the image as well; for one format only. */
+  readonly copy?: ImageCopy;
 }
 
 interface FormatOutput {
@@ -42,9 +46,12 @@ export class LayerOutputs {
   readonly #scanner: ReturnType<typeof createUserFileScanner> | undefined;
   readonly #isFirstMemberScanned: boolean;
 
-  constructor({ formats, userFiles, hasher, notices }: LayerOutputsOptions) {
+  constructor({ formats, userFiles, hasher, notices, copy }: LayerOutputsOptions) {
+    if (copy !== undefined && formats.length !== 1)
+      throw new ToolError('INTERNAL', 'a copy holds the image of one format');
     this.#formats = formats.map((format) => {
-      const sink = createMerkleSink(hasher);
+      const tree = createMerkleSink(hasher);
+      const sink = copy === undefined ? tree : createCopyingSink(tree, copy);
       return { format, sink, writer: FORMATS[format].create({ sink, notices }) };
     });
     this.#scanner = userFiles ? createUserFileScanner(notices) : undefined;
