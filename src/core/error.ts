@@ -94,6 +94,9 @@ export const ERROR_CATALOGUE = {
   REGISTRY_OFFLINE: row(EXIT.unreachable, 'a registry that is needed although --offline is set'),
   AUTH_CONFIG_INVALID: row(EXIT.input, 'a credentials file that does not fit'),
   AUTH_HELPER_FAILED: row(EXIT.unreachable, 'a credential helper that fails'),
+  DER_INVALID: row(EXIT.input, 'bytes that are not strict DER'),
+  PEM_INVALID: row(EXIT.input, 'a PEM file that is damaged'),
+  CERTIFICATE_INVALID: row(EXIT.input, 'a certificate that is damaged or cannot be used'),
   DIGEST_MISMATCH: row(EXIT.integrity, 'bytes that do not match their digest'),
   SIZE_MISMATCH: row(EXIT.integrity, 'bytes that do not match their size'),
 } as const satisfies Record<string, CatalogueRow>;

@@ -67,4 +67,18 @@ export const LIMITS = {
   regoMemoryBytes: 512 * MIB,
   /** Regular expressions kept compiled while a policy is loaded: a pod with a hundred mounts has that many. */
   regoPatterns: 1_000,
+  /** A certificate: real ones have at most a few KiB. */
+  certificateBytes: 64 * KIB,
+  /** Certificates of one chain: the guest's checker refuses more. */
+  chainCertificates: 100,
+  /** Signature checks of one path search: what the guest's library allows. */
+  chainSignatures: 100,
+  /** A PEM file: a chain of 100 certificates of a few KiB each. */
+  pemBytes: 1 * MIB,
+  /** Parts of one DER list: a certificate with a hundred names has a hundred. */
+  derElements: 10_000,
+  /** Content octets of a DER integer: an RSA modulus of 16384 bits has 2049. */
+  derIntegerBytes: 4 * KIB,
+  /** Content octets of an object identifier. */
+  oidBytes: 128,
 } as const;
