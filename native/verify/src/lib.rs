@@ -1,0 +1,30 @@
+//! SEV-SNP evidence and an expectation in, a verdict out. The laws, the order of the checks and the JSON forms of all three
+//! are in README.md of this crate. No clock, no files, no network.
+
+#![forbid(unsafe_code)]
+
+mod anchors;
+mod code;
+mod crypto;
+mod evidence;
+mod expectation;
+mod hex;
+mod json;
+mod judge;
+mod near_miss;
+mod product;
+mod report;
+mod time;
+mod verdict;
+
+pub use anchors::Anchors;
+pub use code::{Check, Code};
+pub use evidence::{Certificates, EVIDENCE_FORMAT, Evidence, ReportSource};
+pub use expectation::{EXPECTATION_FORMAT, Expectation, Floors, Skip, UvmExpectation, VmplRule};
+pub use hex::decode_lines_base64;
+pub use judge::{Context, verify};
+pub use near_miss::{Candidate, CandidateKind, InitdataAlgorithm, NearMiss};
+pub use product::{LeafKind, Levels, Line, Tcb};
+pub use report::{FirmwareVersion, REPORT_BYTES, Report, SIGNED_BYTES};
+pub use time::Seconds;
+pub use verdict::{Outcome, Refusal, Row, VERDICT_FORMAT, Verdict, Why};
