@@ -22,6 +22,11 @@ export interface DataOpaque {
   readonly opaque: string;
 }
 
+/** A map with the members of an object, in its order. Keys must not look like integers. */
+export function mapOf(members: Readonly<Record<string, DataValue>>): DataMap {
+  return new Map(Object.entries(members));
+}
+
 /** True for a list. */
 export function isList(value: DataValue | undefined): value is readonly DataValue[] {
   return Array.isArray(value);

@@ -9,8 +9,11 @@
 import type { DataMap, DataValue } from '../core/data.js';
 import type { Placement } from './pod.js';
 
-/** `arm`: resource of a template. `vn2`: Kubernetes workload. `config`: JSON configuration. `image`: a bare reference. */
-export type GroupSource = 'arm' | 'vn2' | 'config' | 'image';
+/**
+ * `arm`: resource of a template. `vn2`: Kubernetes workload. `config`: JSON configuration. `image`: a bare reference.
+ * `definitions`: finished container objects.
+ */
+export type GroupSource = 'arm' | 'vn2' | 'config' | 'image' | 'definitions';
 
 export interface ContainerGroup {
   readonly source: GroupSource;
@@ -19,14 +22,18 @@ export interface ContainerGroup {
   /** Name for messages and JSON output, expressions replaced; absent where there is none. */
   readonly name?: string;
   readonly namespace?: string;
+  /** metadata.name of the pod (template) itself, by which the compatibility command asks about it (vn2). */
+  readonly podName?: string;
   readonly os: 'linux' | 'windows';
   /** Default variables and mounts of containers: those of plain ACI or those of virtual nodes. */
   readonly defaults: 'aci' | 'vn2';
   /**
    * In the order of the policy: containers, then init containers. None only for a configuration with fragments alone,
-   * whose policy holds the pause container.
+   * whose policy holds the pause container, and for definitions.
    */
   readonly containers: readonly GroupContainer[];
+  /** Container objects that go into the policy behind the pause container, completed with defaults (11.2). */
+  readonly definitions?: readonly DataMap[];
   /**
    * Fragment entries of the input itself, which stand before the infrastructure fragment (JSON configuration:
    * `fragments`, then `standaloneFragments`). Checked by checkFragmentEntry where the reference checks them.

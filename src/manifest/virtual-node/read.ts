@@ -1,0 +1,147 @@
+/** Virtual-node YAML -> container groups, one per workload (aci policy 9). */
+import { type DataMap, type DataValue, exactly, isMap, isTruthy, lookUp } from '../../core/data.js';
+import type { ToolError } from '../../core/error.js';
+import { below, invalidAt, type JsonPlace } from '../../core/json-read.js';
+import { withoutAbsent } from '../../core/record.js';
+import type { ContainerGroup } from '../../workload/container-group.js';
+import { readMaps } from '../group/fragments.js';
+import { type GroupReading, WORKLOAD_IDENTITY_LABEL } from '../group/reading.js';
+import { findObjects } from '../kubernetes/objects.js';
+import type { ManifestInput } from '../kubernetes/read-manifest.js';
+import { createDataReader } from '../yaml/data.js';
+import { locate } from '../yaml/node.js';
+import { parseYaml } from '../yaml/parse.js';
+import { type PodContext, readContainer } from './container.js';
+import { readVolumes } from './mounts.js';
+import { collectObjects, type ReferencedObjects } from './references.js';
+
+/** Annotation of the pod (template) that carries its policy. */
+export const VIRTUAL_NODE_ANNOTATION = 'microsoft.containerinstance.virtualnode.ccepolicy';
+
+const KINDS: ReadonlySet<DataValue> = new Set([
+  'Pod',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'Job',
+  'CronJob',
+  'ReplicaSet',
+]);
+/** Where a pod is looked for, the first that is there. */
+const POD_KEYS = ['spec', 'template', 'jobTemplate'];
+
+interface FoundWorkload {
+  readonly object: DataMap;
+  readonly file: string;
+  readonly document: number;
+  readonly path: readonly (string | number)[];
+  /** file:line:column of the object. */
+  readonly at: string;
+}
+
+/**
+ * The groups of all inputs in order, those in a List too. ConfigMaps and Secrets of any input count, also of
+ * attachments, whose workloads are left alone. Other kinds are passed over. Throws MANIFEST_SYNTAX, MANIFEST_INVALID,
+ * MANIFEST_REFERENCE_MISSING, LIMIT_EXCEEDED, and what the approval throws.
+ */
+export function readVirtualNodes(
+  inputs: readonly ManifestInput[],
+  reading: GroupReading,
+): readonly ContainerGroup[] {
+  const workloads: FoundWorkload[] = [];
+  const objects: DataValue[] = [];
+  for (const { file, text, role } of inputs) {
+    for (const document of parseYaml(text, file)) {
+      const read = createDataReader(document.source);
+      for (const { node, path } of findObjects(document)) {
+        const object = read(node);
+        objects.push(object);
+        if (role === 'attachment' || !isMap(object) || !KINDS.has(exactly(object, 'kind')))
+          continue;
+        const at = locate(document.source, node.start);
+        workloads.push({ object, file, document: document.index, path, at });
+      }
+    }
+  }
+  const referenced = collectObjects(objects);
+  return workloads.map((workload) => readGroup(workload, referenced, reading));
+}
+
+function readGroup(
+  { object, file, document, path, at }: FoundWorkload,
+  objects: ReferencedObjects,
+  reading: GroupReading,
+): ContainerGroup {
+  const place: JsonPlace = { code: 'MANIFEST_INVALID', what: at, path: '' };
+  const found = findPod(object, []);
+  if (found === undefined) throw noContainers('spec with containers', place);
+  const spec = exactly(found.pod, 'spec');
+  const specPlace = below([...found.path].reduce<JsonPlace>(below, place), 'spec');
+  const list = (key: string) => readMaps(exactly(spec, key), below(specPlace, key));
+  if (list('containers').length === 0) throw noContainers('containers', place);
+  const metadata = exactly(found.pod, 'metadata');
+  const pod: PodContext = {
+    securityContext: lookUp(spec, 'securityContext'),
+    workloadIdentity: exactly(exactly(metadata, 'labels'), WORKLOAD_IDENTITY_LABEL) === 'true',
+    volumes: readVolumes(
+      exactly(spec, 'volumes'),
+      exactly(exactly(object, 'spec'), 'volumeClaimTemplates'),
+      specPlace,
+    ),
+    objects,
+    reading,
+  };
+  const existing = exactly(exactly(metadata, 'annotations'), VIRTUAL_NODE_ANNOTATION);
+  return withoutAbsent({
+    source: 'vn2' as const,
+    kind: String(exactly(object, 'kind')),
+    name: textOrAbsent(exactly(exactly(object, 'metadata'), 'name')),
+    namespace: textOrAbsent(exactly(exactly(object, 'metadata'), 'namespace')),
+    podName: textOrAbsent(exactly(metadata, 'name')),
+    os: runsOnWindows(spec) ? ('windows' as const) : ('linux' as const),
+    defaults: 'vn2' as const,
+    containers: ['containers', 'initContainers'].flatMap((key) =>
+      list(key).map((one, i) => readContainer(one, below(below(specPlace, key), i), pod)),
+    ),
+    fragments: [],
+    standaloneFragments: [],
+    excludesInfrastructure: false,
+    placement: {
+      kind: 'annotation' as const,
+      file,
+      document,
+      path: [...path, ...found.path, 'metadata', 'annotations'],
+    },
+    existingPolicy: textOrAbsent(existing),
+    at,
+  });
+}
+
+interface FoundPod {
+  readonly pod: DataMap;
+  readonly path: readonly string[];
+}
+
+/** The first object on the way down whose spec has containers. */
+function findPod(object: DataValue, path: readonly string[]): FoundPod | undefined {
+  if (!isMap(object)) return undefined;
+  const spec = object.get('spec');
+  if (isMap(spec) && spec.has('containers')) return { pod: object, path };
+  const next = POD_KEYS.find((key) => object.has(key));
+  return next === undefined ? undefined : findPod(object.get(next) ?? null, [...path, next]);
+}
+
+function runsOnWindows(spec: DataValue): boolean {
+  const selected = exactly(exactly(spec, 'nodeSelector'), 'kubernetes.io/os');
+  return [exactly(exactly(spec, 'os'), 'name'), selected].includes('windows');
+}
+
+function textOrAbsent(value: DataValue): string | undefined {
+  return typeof value === 'string' && isTruthy(value) ? value : undefined;
+}
+
+function noContainers(what: string, place: JsonPlace): ToolError {
+  return invalidAt(place, `has no ${what}`, {
+    hints: ['a workload needs a pod with at least one container'],
+  });
+}

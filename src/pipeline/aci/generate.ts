@@ -1,0 +1,176 @@
+/**
+ * The flow for the ACI targets (aci, vn2): container groups -> images -> container objects -> policy text ->
+ * measurement. Joins the stages; every effect comes in through ports.
+ */
+import type { Sha256Hex } from '../../core/digest.js';
+import { ToolError } from '../../core/error.js';
+import { LIMITS } from '../../core/limits.js';
+import type { NoticeSink } from '../../core/notice.js';
+import type { FactsNeeds } from '../../image/facts.js';
+import { measurePolicyText } from '../../measurement/measure.js';
+import {
+  type AciOptions,
+  type BuiltContainer,
+  buildContainer,
+  type GroupImage,
+} from '../../policy/aci/container.js';
+import {
+  type AciPolicyDocument,
+  buildAciDocument,
+  type FragmentChoice,
+} from '../../policy/aci/document.js';
+import type { AciGuest } from '../../policy/aci/guests.js';
+import { printAciPolicy } from '../../policy/aci/print.js';
+import type { ContainerGroup } from '../../workload/container-group.js';
+import type { ImageIdentity, PolicyImage } from '../images.js';
+
+/** What policies are made from, beside images. */
+export interface AciRequest {
+  readonly groups: readonly ContainerGroup[];
+  readonly guest: AciGuest;
+  readonly debugMode: boolean;
+  /** allow_stdio_access of every container. */
+  readonly stdio: boolean;
+  readonly omitId: boolean;
+  readonly fragments: FragmentChoice;
+}
+
+export interface AciPorts {
+  /** The image of a reference, with the facts that are needed. */
+  readonly obtain: (reference: string, needs: FactsNeeds) => Promise<ObtainedImage>;
+  readonly notices: NoticeSink;
+}
+
+type ObtainedImage = PolicyImage & { readonly identity: ImageIdentity };
+
+export interface GeneratedAciPolicy {
+  readonly group: ContainerGroup;
+  readonly document: AciPolicyDocument;
+  /** The text that the platform hashes, without final line end. */
+  readonly policy: string;
+  /** Base64 of the text, as annotations and templates carry it. */
+  readonly value: string;
+  readonly measurement: Sha256Hex;
+  /** In the order of the containers, each once. */
+  readonly images: readonly ImageIdentity[];
+}
+
+const NEEDS: FactsNeeds = { formats: ['ext4'], diffIds: false, userFiles: false };
+
+/** The policies of all groups, in order. Every image is read before the first policy is made. */
+export async function generateAci(
+  request: AciRequest,
+  ports: AciPorts,
+): Promise<readonly GeneratedAciPolicy[]> {
+  for (const group of request.groups) assertPossible(group);
+  const images = await obtainAll(request.groups, ports);
+  const options = { ...request, notices: ports.notices };
+  return request.groups.map((group) => {
+    const built = buildContainers(group, images, options);
+    const document = buildAciDocument(group, built, request.fragments, options);
+    const references = new Set(group.containers.map(({ image }) => image));
+    return {
+      group,
+      document,
+      ...placePolicy(document, group),
+      images: [...references].map((reference) => imageOf(images, reference).identity),
+    };
+  });
+}
+
+/** The container objects of a group, before fragments and the pause container come to them. */
+function buildContainers(
+  group: ContainerGroup,
+  images: ObtainedImages,
+  options: AciOptions,
+): readonly BuiltContainer[] {
+  return group.containers.map((container) => {
+    const image = imageOf(images, container.image);
+    noteLatest(container.image, container.at, options.notices);
+    return buildContainer(group, container, groupImage(image), options);
+  });
+}
+
+function assertPossible(group: ContainerGroup): void {
+  if (group.os === 'windows') {
+    throw new ToolError(
+      'MANIFEST_UNSUPPORTED',
+      'policies of Windows container groups cannot be made',
+      {
+        where: group.at,
+        want: 'osType Linux',
+        hints: [
+          'the hashes of Windows layers (CIM) come from a component of Windows itself: make this policy on Windows with the tool of the vendor',
+        ],
+      },
+    );
+  }
+  if (group.containers.length > LIMITS.policyContainers) {
+    throw new ToolError('LIMIT_EXCEEDED', 'a group has too many containers', {
+      where: group.at,
+      want: `at most ${LIMITS.policyContainers}`,
+      got: String(group.containers.length),
+    });
+  }
+}
+
+type ObtainedImages = ReadonlyMap<string, ObtainedImage>;
+
+/** All images at once; layers are hashed as the reader's bound allows. */
+async function obtainAll(
+  groups: readonly ContainerGroup[],
+  { obtain }: AciPorts,
+): Promise<ObtainedImages> {
+  const references = new Set(
+    groups.flatMap(({ containers }) => containers.map(({ image }) => image)),
+  );
+  const work = [...references].map(
+    async (reference) => [reference, await obtain(reference, NEEDS)] as const,
+  );
+  await Promise.allSettled(work);
+  return new Map(await Promise.all(work));
+}
+
+function imageOf(images: ObtainedImages, reference: string): ObtainedImage {
+  const image = images.get(reference);
+  if (image === undefined) throw new ToolError('INTERNAL', `image ${reference} was not obtained`);
+  return image;
+}
+
+function groupImage({ image, layers }: ObtainedImage): GroupImage {
+  return {
+    config: image.config,
+    layers: layers.map(({ rootHashes }, i) => {
+      if (rootHashes.ext4 !== undefined) return rootHashes.ext4;
+      throw new ToolError('INTERNAL', `layer ${i + 1} of ${image.reference} has no root hash`);
+    }),
+  };
+}
+
+/** A tag that moves makes policies that stop fitting. */
+function noteLatest(reference: string, where: string, notices: NoticeSink): void {
+  const colon = reference.indexOf(':');
+  if (colon !== -1 && reference.slice(colon + 1) !== 'latest') return;
+  notices({
+    code: 'image-latest',
+    message: `image ${reference} has the tag latest, whose image changes: the policy stops fitting then`,
+    where,
+  });
+}
+
+function placePolicy(
+  document: AciPolicyDocument,
+  { at }: ContainerGroup,
+): Pick<GeneratedAciPolicy, 'policy' | 'value' | 'measurement'> {
+  const policy = printAciPolicy(document);
+  const bytes = Buffer.from(policy);
+  if (bytes.length > LIMITS.policyTextBytes) {
+    throw new ToolError('LIMIT_EXCEEDED', 'a policy is too long', {
+      where: at,
+      want: `at most ${LIMITS.policyTextBytes} bytes`,
+      got: String(bytes.length),
+    });
+  }
+  const measurement = measurePolicyText(bytes).hostData;
+  return { policy, value: bytes.toString('base64'), measurement };
+}

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { sha256Hex } from '../../../src/core/digest.js';
+import { ToolError } from '../../../src/core/error.js';
+import { readImageGroup } from '../../../src/manifest/config/definitions.js';
+import { readConfig } from '../../../src/manifest/config/read.js';
+import { readVirtualNodes } from '../../../src/manifest/virtual-node/read.js';
+import { readWithAnswers } from '../../../src/pipeline/aci/answers.js';
+import { generateAci } from '../../../src/pipeline/aci/generate.js';
+import { findAciGuest } from '../../../src/policy/aci/guests.js';
+import { printAciPolicy } from '../../../src/policy/aci/print.js';
+import type { ContainerGroup, WildcardApproval } from '../../../src/workload/container-group.js';
+import {
+  type AciCase,
+  type AciCaseOptions,
+  aciCases,
+  aciPorts,
+  aciText,
+  aciVectors,
+  goldenFolders,
+} from '../../support/aci-vectors.js';
+import { readDivergences } from '../../support/divergences.js';
+
+const notices = () => undefined;
+
+function readGroups(
+  { input, kind }: AciCase,
+  approve: WildcardApproval,
+): readonly ContainerGroup[] {
+  if (kind === 'vn2') {
+    return readVirtualNodes([{ file: 'in.yaml', text: input.yaml ?? '' }], { approve, notices });
+  }
+  if (kind === 'image') {
+    return [input.image ?? ''].flat().map(readImageGroup);
+  }
+  return [readConfig(input.config ?? '', 'in.json', { approve, notices })];
+}
+
+async function generate(row: AciCase, profile: string) {
+  const { options } = row;
+  const answers = [...(options.answers ?? [])];
+  const groups = await readWithAnswers(
+    (approve) => readGroups(row, options.approve_wildcards === true ? () => true : approve),
+    async () => {
+      const answer = answers.shift();
+      if (answer === undefined) throw new Error('a question that nobody expected');
+      return answer.toLowerCase() === 'y';
+    },
+  );
+  return generateAci({ groups, ...request(options, profile) }, aciPorts());
+}
+
+function request(options: AciCaseOptions, profile: string) {
+  const svn = options.infrastructure_svn;
+  return {
+    guest: findAciGuest(`confcom-${profile}`),
+    debugMode: options.debug_mode === true,
+    stdio: options.disable_stdio !== true,
+    omitId: options.omit_id === true,
+    fragments: {
+      imports: [],
+      excludeInfrastructure: options.exclude_default_fragments === true,
+      ...(svn === undefined ? {} : { infrastructureSvn: svn }),
+    },
+  };
+}
+
+const cases = ['edge.json', 'upstream-tests.json']
+  .flatMap((file) => aciCases(file))
+  .filter(({ kind }) => kind !== 'arm');
+
+const divergences = readDivergences().filter(({ area }) => area === 'aci-edge');
+const diverges = ({ name }: AciCase) => divergences.some((row) => row.case === name);
+
+/** Hashes of the policies, or that there are none. */
+async function outcomeOf(row: AciCase, profile: string): Promise<readonly string[] | 'error'> {
+  try {
+    return (await generate(row, profile)).map(({ policy }) => sha256Hex(policy));
+  } catch (error) {
+    if (error instanceof ToolError) return 'error';
+    throw error;
+  }
+}
+
+describe.runIf(aciVectors !== undefined)('cases of the vectors', () => {
+  describe.each(['2.0.1', '1.3.1'])('%s', (profile) => {
+    it.each(cases)('$name', async (row) => {
+      const { exit_code: exit, policies = [] } = row.expect[profile]!;
+      const wanted = exit === 0 ? policies.map(({ sha256 }) => sha256) : 'error';
+      const outcome = await outcomeOf(row, profile);
+      if (diverges(row)) return expect(outcome).not.toEqual(wanted);
+      for (const [i, { raw }] of policies.entries()) {
+        if (raw !== undefined) expect((await generate(row, profile))[i]?.policy).toBe(raw);
+      }
+      expect(outcome).toEqual(wanted);
+    });
+  });
+});
+
+describe.runIf(aciVectors !== undefined)('golden virtual nodes', () => {
+  describe.each(goldenFolders('virtual_node.yaml', 'vn2'))('%s', (folder) => {
+    it.each([
+      ['target-2.0.1', '2.0.1'],
+      ['release-1.3.1', '1.3.1'],
+    ])('%s', async (variant, profile) => {
+      const text = aciText('vn2', folder, 'virtual_node.yaml');
+      const groups = readVirtualNodes([{ file: 'in.yaml', text }], {
+        approve: () => true,
+        notices,
+      });
+      const policies = await generateAci({ groups, ...request({}, profile) }, aciPorts());
+      const printed = policies.map(({ document }) => printAciPolicy(document, { pretty: true }));
+      expect(printed.map((one) => `${one}\n\n\n`).join('')).toBe(
+        aciText('vn2', folder, variant, 'policy_pretty.rego'),
+      );
+    });
+  });
+});
