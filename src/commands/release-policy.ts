@@ -1,6 +1,7 @@
-/** `podseal release-policy`: key release policies from measurements. */
+/** `podseal release-policy`: key release policies, written from measurements, linted and rehearsed. */
 import type { Command } from 'commander';
-import { ToolError } from '../core/error.js';
+import { ToolError, throwAll } from '../core/error.js';
+import type { Terminal } from '../io/terminal.js';
 import {
   buildReleasePolicy,
   COMPLIANCE,
@@ -19,11 +20,14 @@ interface CreateOptions {
   readonly target?: string;
   readonly compliance?: string;
   readonly debuggable?: boolean;
+  readonly update?: string;
+  readonly add?: string[];
+  readonly remove?: string[];
   readonly output?: string;
 }
 
-/** Adds `release-policy create`. */
-export function addReleasePolicyCommand(program: Command, context: CommandContext): void {
+/** Adds `release-policy create`; gives the command that lint and evaluate join. */
+export function addReleasePolicyCommand(program: Command, context: CommandContext): Command {
   const parent = program
     .command('release-policy')
     .summary('write key release policies (Azure Key Vault, Managed HSM)')
@@ -44,6 +48,10 @@ export function addReleasePolicyCommand(program: Command, context: CommandContex
       'take the measurements from a manifest, policy or template (repeatable)',
       collect,
     )
+    .optionsGroup('Rolling upgrade of an existing policy:')
+    .option('--update <policy>', 'change this policy instead of writing a new one')
+    .option('--add <hex>', 'with --update: trust this measurement too (repeatable)', collect)
+    .option('--remove <hex>', 'with --update: trust it no longer (repeatable)', collect)
     .optionsGroup('Claims:')
     .option(
       '--target <target>',
@@ -62,13 +70,19 @@ export function addReleasePolicyCommand(program: Command, context: CommandContex
 Examples:
   podseal release-policy create --authority https://sharedeus2.eus2.attest.azure.net --from pod.yaml
   podseal release-policy create --authority https://sharedeus2.eus2.attest.azure.net \\
-    --measurement $(podseal measure old.yaml) --measurement $(podseal measure new.yaml) -o release.json`,
+    --measurement $(podseal measure old.yaml) --measurement $(podseal measure new.yaml) -o release.json
+  podseal release-policy create --update release.json --add $(podseal measure new.yaml) -o release.json`,
     )
     .action((options: CreateOptions) => run(options, context));
+  return parent;
 }
 
 async function run(options: CreateOptions, context: CommandContext): Promise<void> {
   const terminal = context.terminal(readOutputOptions(options as Record<string, unknown>));
+  if (options.update !== undefined) return update(options.update, options, terminal);
+  if (options.add !== undefined || options.remove !== undefined) {
+    throw new ToolError('USAGE_CONFLICT', '--add and --remove go with --update FILE');
+  }
   const found = await measurementsOf(options, terminal.notice);
   const measurements = [
     ...new Set([...(options.measurement ?? []), ...found.measurements].map(parseMeasurement)),
@@ -94,10 +108,55 @@ async function run(options: CreateOptions, context: CommandContext): Promise<voi
       debuggable: options.debuggable === true,
     }),
   );
-  if (options.output === undefined) return terminal.product(text);
+  await deliver(text, options, terminal, `${measurements.length} measurement(s), ${compliance}`);
+}
+
+/** Adds measurements to an existing policy and removes others; what could not be stored is refused. */
+async function update(file: string, options: CreateOptions, terminal: Terminal): Promise<void> {
+  const foreign = (['authority', 'target', 'compliance', 'debuggable'] as const).find(
+    (name) => options[name] !== undefined,
+  );
+  if (foreign !== undefined) {
+    throw new ToolError('USAGE_CONFLICT', `--update and --${foreign} exclude each other`);
+  }
+  const [{ readTextFile }, { openReleasePolicy, printReleasePolicyDocument }] = await Promise.all([
+    import('../io/files.js'),
+    import('../release/encode.js'),
+  ]);
+  const [{ editReleasePolicy }, { blockingFindings, lintReleasePolicy }] = await Promise.all([
+    import('../release/edit.js'),
+    import('../release/lint.js'),
+  ]);
+  const found = await measurementsOf(options, terminal.notice);
+  const given = [...(options.measurement ?? []), ...(options.add ?? []), ...found.measurements];
+  const add = [...new Set(given.map(parseMeasurement))];
+  const remove = [...new Set((options.remove ?? []).map(parseMeasurement))];
+  if (add.length + remove.length === 0) throw missing('--add HEX or --remove HEX with --update');
+  const { policy } = openReleasePolicy(await readTextFile(file), file);
+  const edited = editReleasePolicy(policy, { add, remove }, file);
+  throwAll(
+    blockingFindings(lintReleasePolicy(edited, file)).map(
+      ({ message, path, remedy }) =>
+        new ToolError('RELEASE_POLICY_INVALID', `${file}: ${message}`, {
+          where: `${file} ${path}`,
+          hints: [remedy],
+        }),
+    ),
+  );
+  const story = `added ${add.length}, removed ${remove.length} measurement(s)`;
+  await deliver(printReleasePolicyDocument(edited), options, terminal, story);
+}
+
+async function deliver(
+  text: string,
+  { output }: CreateOptions,
+  terminal: Terminal,
+  story: string,
+): Promise<void> {
+  if (output === undefined) return terminal.product(text);
   const { writeFileAtomic } = await import('../io/files.js');
-  await writeFileAtomic(options.output, text);
-  terminal.info(`wrote ${options.output}: ${measurements.length} measurement(s), ${compliance}`);
+  await writeFileAtomic(output, text);
+  terminal.info(`wrote ${output}: ${story}`);
 }
 
 /** Measurements of the files named by --from, and the target that they are for. */

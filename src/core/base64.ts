@@ -1,10 +1,32 @@
-/** Base64 as Python's decoder takes it: characters outside the alphabet are skipped (aci policy 4.6). */
+/**
+ * Base64 texts (RFC 4648) -> bytes. Node's own decoder skips what it does not know, so that many texts stand for the
+ * same bytes; here a text is decoded as a whole or refused, or read exactly as another program reads it.
+ */
 
+const STANDARD = /^[A-Za-z0-9+/]*={0,2}$/;
+const URL_SAFE = /^[A-Za-z0-9_-]*$/;
 const FOREIGN = /[^A-Za-z0-9+/=]/g;
 
+/** Bytes of standard base64 with padding; CR and LF are ignored, as Go's decoder does. Undefined for anything else. */
+export function decodeBase64(text: string): Buffer | undefined {
+  const plain = text.replace(/[\r\n]/g, '');
+  return plain.length % 4 === 0 && STANDARD.test(plain) ? Buffer.from(plain, 'base64') : undefined;
+}
+
+/** Bytes of base64url without padding, as in JWS (RFC 7515 section 2). Undefined for anything else. */
+export function decodeBase64Url(text: string): Buffer | undefined {
+  return URL_SAFE.test(text) && text.length % 4 !== 1 ? Buffer.from(text, 'base64url') : undefined;
+}
+
+/** Base64url with padding, as the attestation service takes it in its requests. */
+export function encodeBase64UrlPadded(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString('base64url');
+  return text + '='.repeat((4 - (text.length % 4)) % 4);
+}
+
 /**
- * The bytes of a base64 text; undefined for wrong padding. Characters outside the alphabet are skipped, and what
- * follows complete padding is not read.
+ * The bytes of a base64 text as Python's decoder takes it (aci policy 4.6): characters outside the alphabet are skipped,
+ * and what follows complete padding is not read. Undefined for wrong padding.
  */
 export function decodeBase64Leniently(text: string): Buffer | undefined {
   const kept = text.replace(FOREIGN, '');

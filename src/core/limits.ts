@@ -63,26 +63,26 @@ export const LIMITS = {
   sampleChars: 16_384,
   /** GPUs of one container: each is a device in the policy, and no node has more than a few dozen. */
   gpus: 1_000,
+  /** A key release policy; the service names no limit, real ones have a few KiB. */
+  releasePolicyBytes: 256 * KIB,
+  /** Conditions of one release policy, groups included. */
+  releasePolicyConditions: 10_000,
+  /** Nested groups of a release policy; real ones have two. */
+  releasePolicyDepth: 8,
+  /** Characters of a token or signed answer: real ones have a few thousand, with certificates twenty thousand. */
+  jwsChars: 1 * MIB,
+  /** Body of an answer of the attestation service or the key vault. */
+  serviceAnswerBytes: 1 * MIB,
   /** Memory in which a policy is evaluated as WebAssembly: a policy of 100 containers takes 10 MiB. */
   regoMemoryBytes: 512 * MIB,
   /** Regular expressions kept compiled while a policy is loaded: a pod with a hundred mounts has that many. */
   regoPatterns: 1_000,
-  /** A CBOR document: a signed fragment of the largest policy text, with its certificates. */
-  cborBytes: 17 * MIB,
-  /** CBOR nesting: what the guest's decoder allows. */
-  cborDepth: 32,
-  /** Items of one CBOR document, nested ones included: a signed fragment has some dozens. */
-  cborItems: 131_072,
   /** A certificate: real ones have at most a few KiB. */
   certificateBytes: 64 * KIB,
   /** Certificates of one chain: the guest's checker refuses more. */
   chainCertificates: 100,
-  /** Inclusion proofs of one receipt: ledgers write one. */
-  inclusionProofs: 16,
   /** Signature checks of one path search: what the guest's library allows. */
   chainSignatures: 100,
-  /** Characters of a did:x509 identifier: real ones stay below 200. */
-  didChars: 4_096,
   /** A PEM file: a chain of 100 certificates of a few KiB each. */
   pemBytes: 1 * MIB,
   /** Parts of one DER list: a certificate with a hundred names has a hundred. */

@@ -32,7 +32,8 @@ export const COMPLIANCE = {
 
 export type ReleaseTarget = keyof typeof COMPLIANCE;
 
-const KNOWN_COMPLIANCE: readonly string[] = [
+/** All statuses that the service emits for SNP guests. */
+export const COMPLIANCE_VALUES: readonly string[] = [
   'azure-compliant-uvm',
   'azure-signed-katacc-uvm',
   'azure-compliant-cvm',
@@ -116,12 +117,12 @@ export function parseMeasurement(text: string): Sha256Hex {
 
 /** A value of `x-ms-compliance-status`. Throws USAGE_CONFLICT for one that the service never emits. */
 export function parseCompliance(text: string): string {
-  if (KNOWN_COMPLIANCE.includes(text)) return text;
+  if (COMPLIANCE_VALUES.includes(text)) return text;
   throw new ToolError(
     'USAGE_CONFLICT',
     'the compliance status is not one that the attestation service emits',
     {
-      want: KNOWN_COMPLIANCE.join(', '),
+      want: COMPLIANCE_VALUES.join(', '),
       got: text,
     },
   );

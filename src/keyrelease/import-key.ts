@@ -1,0 +1,180 @@
+/**
+ * Key import under a release policy: the configuration file of the importkey tool, and the request that it makes of it,
+ * byte for byte (Key Vault REST API, import key). Keys never appear in errors.
+ */
+import type { KeyObject } from 'node:crypto';
+import { ToolError } from '../core/error.js';
+import { type JsonValue, parseJson } from '../core/json.js';
+import {
+  arrayOf,
+  below,
+  type JsonPlace,
+  type JsonReader,
+  optionalField,
+  readObject,
+  readString,
+  requiredField,
+} from '../core/json-read.js';
+
+/** The key types that can be imported and released. */
+export const IMPORT_TYPES = ['oct-HSM', 'RSA-HSM', 'EC-HSM'] as const;
+export type ImportType = (typeof IMPORT_TYPES)[number];
+
+/** Largest symmetric key that the vault takes, in bytes. */
+const OCT_BYTES = 64;
+
+export interface ImportConfig {
+  readonly kid: string;
+  readonly kty: ImportType;
+  readonly keyOps: readonly string[];
+  /** Attestation service, without scheme. */
+  readonly authority: string;
+  /** Vault, without scheme. */
+  readonly vault: string;
+  /** Query text, `api-version=7.4`. */
+  readonly apiVersion: string;
+  readonly bearerToken?: string;
+  /** Each list becomes one entry of the release policy. */
+  readonly claims: readonly (readonly { readonly claim: string; readonly equals: string }[])[];
+  readonly derivation: { readonly salt?: string; readonly label?: string };
+  readonly clientId?: string;
+}
+
+/** Reads the configuration. `what` names the file. Throws JSON_SYNTAX and KEY_CONFIG_INVALID. */
+export function readImportConfig(text: string, what: string): ImportConfig {
+  const root: JsonPlace = { code: 'KEY_CONFIG_INVALID', what, path: '' };
+  const object = readObject(parseJson(text, what), root);
+  const key = requiredField(object, 'key', root, readObject);
+  const atKey = below(root, 'key');
+  const vault = requiredField(key, 'akv', atKey, readObject);
+  const authority = requiredField(key, 'authority', atKey, readObject);
+  const derivation = optionalField(object, 'key_derivation', root, readObject) ?? {};
+  const atDerivation = below(root, 'key_derivation');
+  const identity = optionalField(object, 'identity', root, readObject) ?? {};
+  const optional = (name: string, value: string | undefined) =>
+    value === undefined || value === '' ? {} : { [name]: value };
+  const textOf = (from: typeof object, field: string, place: JsonPlace) =>
+    optionalField(from, field, place, readString);
+  return {
+    kid: requiredField(key, 'kid', atKey, readString),
+    kty: readKeyType(textOf(key, 'kty', atKey), atKey),
+    keyOps: optionalField(key, 'key_ops', atKey, arrayOf(readString)) ?? [],
+    authority: requiredField(authority, 'endpoint', below(atKey, 'authority'), readString),
+    vault: requiredField(vault, 'endpoint', below(atKey, 'akv'), readString),
+    apiVersion: textOf(vault, 'api_version', below(atKey, 'akv')) ?? 'api-version=7.4',
+    ...optional('bearerToken', textOf(vault, 'bearer_token', below(atKey, 'akv'))),
+    claims: requiredField(object, 'claims', root, arrayOf(arrayOf(readClaim))),
+    derivation: {
+      ...optional('salt', textOf(derivation, 'salt', atDerivation)),
+      ...optional('label', textOf(derivation, 'label', atDerivation)),
+    },
+    ...optional('clientId', textOf(identity, 'client_id', below(root, 'identity'))),
+  };
+}
+
+function readKeyType(text: string | undefined, place: JsonPlace): ImportType {
+  if (text === undefined || text === '') return 'oct-HSM';
+  const known = IMPORT_TYPES.find((type) => type === text);
+  if (known !== undefined) return known;
+  throw new ToolError(
+    'KEY_CONFIG_INVALID',
+    `${place.what}: key.kty is not a key that can be imported`,
+    {
+      where: `${place.what} key.kty`,
+      want: IMPORT_TYPES.join(', '),
+      got: text.slice(0, 100),
+    },
+  );
+}
+
+const readClaim: JsonReader<{ claim: string; equals: string }> = (value, place) => {
+  const object = readObject(value, place);
+  return {
+    claim: requiredField(object, 'claim', place, readString),
+    equals: requiredField(object, 'equals', place, readString),
+  };
+};
+
+/** Text of the release policy that a configuration asks for: compact, `version` first. */
+export function printImportPolicy({ authority, claims }: ImportConfig): string {
+  const anyOf = claims.map((list) => ({
+    authority: `https://${authority}`,
+    allOf: list.map(({ claim, equals }) => ({ claim, equals })),
+  }));
+  return JSON.stringify({ version: '1.0.0', anyOf });
+}
+
+/** A symmetric key as the vault takes it. Throws KEY_CONFIG_INVALID for an empty key and beyond 64 bytes. */
+export function buildOctJwk(key: Uint8Array, keyOps: readonly string[]): JsonValue {
+  if (key.length === 0 || key.length > OCT_BYTES) {
+    throw new ToolError(
+      'KEY_CONFIG_INVALID',
+      'the symmetric key has a length that the vault refuses',
+      {
+        want: `1 to ${OCT_BYTES} bytes`,
+        got: `${key.length} bytes`,
+        hints: ['an RSA key is imported with kty RSA-HSM'],
+      },
+    );
+  }
+  return {
+    kty: 'oct-HSM',
+    ...(keyOps.length === 0 ? {} : { key_ops: keyOps }),
+    k: Buffer.from(key).toString('base64url'),
+    key_size: key.length * 8,
+  };
+}
+
+/** An RSA or EC private key as the vault takes it, members sorted. Throws KEY_CONFIG_INVALID for another key. */
+export function buildPrivateJwk(
+  key: KeyObject,
+  type: 'RSA-HSM' | 'EC-HSM',
+  keyOps: readonly string[],
+): JsonValue {
+  const wanted = type === 'RSA-HSM' ? 'rsa' : 'ec';
+  if (key.type !== 'private' || key.asymmetricKeyType !== wanted) {
+    throw new ToolError(
+      'KEY_CONFIG_INVALID',
+      `the key file does not hold a private key of type ${type}`,
+      {
+        want: `PKCS#8 PEM of an ${wanted.toUpperCase()} key`,
+      },
+    );
+  }
+  const members: Record<string, unknown> = {
+    ...key.export({ format: 'jwk' }),
+    ...(keyOps.length === 0 ? {} : { key_ops: keyOps }),
+  };
+  return JSON.parse(JSON.stringify(members, Object.keys(members).sort())) as JsonValue;
+}
+
+/** A request without its token, which is added where it is sent. */
+export interface VaultRequest {
+  readonly method: 'PUT' | 'POST' | 'GET';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** The import request. `policyText` is stored as it is. */
+export function buildImportRequest(
+  config: ImportConfig,
+  jwk: JsonValue,
+  policyText: string,
+): VaultRequest {
+  const body = {
+    key: jwk,
+    hsm: true,
+    attributes: { exportable: true },
+    release_policy: {
+      contentType: 'application/json; charset=utf-8',
+      data: Buffer.from(policyText).toString('base64url'),
+    },
+  };
+  return {
+    method: 'PUT',
+    url: `https://${config.vault}/keys/${config.kid}?${config.apiVersion}`,
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * CKM_RSA_AES_KEY_WRAP and its SHA-256/384 forms: an AES key under RSA-OAEP, and the released key under that AES key by
+ * AES key wrap with padding (RFC 5649). Everything comes from the network: any deviation is refused, none crashes.
+ */
+import { constants, createDecipheriv, type KeyObject, privateDecrypt } from 'node:crypto';
+
+/** Hash of OAEP and of its mask generation, by the name of the mechanism. */
+export const WRAP_ALGORITHMS = {
+  CKM_RSA_AES_KEY_WRAP: 'sha1',
+  RSA_AES_KEY_WRAP_256: 'sha256',
+  RSA_AES_KEY_WRAP_384: 'sha384',
+} as const;
+export type WrapAlgorithm = keyof typeof WRAP_ALGORITHMS;
+
+/** True for the name of a mechanism that is known. */
+export function isWrapAlgorithm(name: unknown): name is WrapAlgorithm {
+  return typeof name === 'string' && Object.hasOwn(WRAP_ALGORITHMS, name);
+}
+
+/** First four bytes of the alternative initial value (RFC 5649 section 3). */
+const AIV_PREFIX = Buffer.from('a65959a6', 'hex');
+const CIPHERS: Readonly<Record<number, string>> = {
+  16: 'id-aes128-wrap-pad',
+  24: 'id-aes192-wrap-pad',
+  32: 'id-aes256-wrap-pad',
+};
+
+/** AES key unwrap with padding: the key, or undefined for a wrong key, length, initial value or padding. */
+export function unwrapAesKwp(kek: Uint8Array, wrapped: Uint8Array): Buffer | undefined {
+  const cipher = CIPHERS[kek.length];
+  if (cipher === undefined || wrapped.length < 16 || wrapped.length % 8 !== 0) return undefined;
+  try {
+    const decipher = createDecipheriv(cipher, kek, AIV_PREFIX);
+    return Buffer.concat([decipher.update(wrapped), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The released key from its ciphertext: RSA part of the modulus length of `key`, then the AES part. Undefined for
+ * whatever does not fit; the reason is not told apart, which would help to forge.
+ */
+export function unwrapReleasedKey(
+  algorithm: WrapAlgorithm,
+  ciphertext: Uint8Array,
+  key: KeyObject,
+): Buffer | undefined {
+  const rsaBytes = (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
+  if (key.asymmetricKeyType !== 'rsa' || ciphertext.length <= rsaBytes) return undefined;
+  let kek: Buffer;
+  try {
+    kek = privateDecrypt(
+      { key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: WRAP_ALGORITHMS[algorithm] },
+      ciphertext.subarray(0, rsaBytes),
+    );
+  } catch {
+    return undefined;
+  }
+  const released = unwrapAesKwp(kek, ciphertext.subarray(rsaBytes));
+  kek.fill(0);
+  return released;
+}

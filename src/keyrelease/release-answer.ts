@@ -1,0 +1,241 @@
+/**
+ * The answer to a release: a JWS signed with the vault's TLS certificate, which holds the key wrapped for this guest's
+ * ephemeral key. The host relays it, so it is proven to come from that vault, for that key, before it is unwrapped.
+ */
+import type { KeyObject } from 'node:crypto';
+import { decodeBase64, decodeBase64Url } from '../core/base64.js';
+import type { ToolError } from '../core/error.js';
+import { type JsonObject, type JsonValue, parseJson, parseJsonBytes } from '../core/json.js';
+import { isJsonObject } from '../core/json-equal.js';
+import { LIMITS } from '../core/limits.js';
+import { type Certificate, fingerprintOf, parseCertificate } from '../core/x509.js';
+import { findPath } from '../core/x509-chain.js';
+import { extendedKeyUsageOf } from '../core/x509-extensions.js';
+import type { KeyId } from './hosts.js';
+import { parseJws, verifyRs256 } from './jws.js';
+import { isWrapAlgorithm, unwrapReleasedKey, type WrapAlgorithm } from './key-unwrap.js';
+import { buildReleasedJwk } from './released-key.js';
+
+/** Codes of refusals, in the order of the checks. */
+export const RELEASE_REASONS = {
+  'answer-form': 'the answer is not a JSON object with the text "value"',
+  'jws-form': 'the value is not a JWS of three parts with JSON objects',
+  'jws-algorithm': 'not signed with RS256',
+  'certificate-missing': 'the header holds no readable certificate',
+  'jws-signature': 'the signature is not by the certificate',
+  'certificate-chain': 'the certificate does not chain to a trusted root at this time',
+  'certificate-name': 'the certificate is not for the vault that was asked',
+  'certificate-thumbprint': 'the header names another certificate',
+  'wrong-key': 'the answer is about another key',
+  'wrong-algorithm': 'the key is wrapped by another mechanism than was asked for',
+  'wrong-nonce': 'the answer is not to this request',
+  'wrapped-key-form': 'the wrapped key has no known form',
+  'unwrap-failed': 'the key cannot be unwrapped by the key of this request',
+  'key-type': 'the released bytes are not a key of the named type',
+} as const;
+export type ReleaseReason = keyof typeof RELEASE_REASONS;
+
+export interface ReleaseExpectation {
+  /** `HOST[:PORT]` of the vault that was asked. */
+  readonly host: string;
+  readonly key: KeyId;
+  /** The private half of the key in the attested runtime data. */
+  readonly wrappingKey: KeyObject;
+  /** Certificates that end a trusted chain. */
+  readonly roots: readonly Certificate[];
+  /** Seconds since 1970. */
+  readonly now: number;
+  /** The mechanism that was asked for; absent: any known one. */
+  readonly enc?: WrapAlgorithm;
+  /** The nonce that was sent. */
+  readonly nonce?: string;
+}
+
+/** The JWK is secret. */
+export type ReleaseOutcome =
+  | { readonly released: true; readonly jwk: string }
+  | { readonly released: false; readonly reason: ReleaseReason; readonly detail: string };
+
+/** Stops the checks; never leaves this module. */
+class Refusal extends Error {
+  readonly reason: ReleaseReason;
+
+  constructor(reason: ReleaseReason, detail: string) {
+    super(detail);
+    this.reason = reason;
+  }
+}
+
+/** Checks the body of a release answer and unwraps the key. The first failing check decides. Never throws. */
+export function openReleaseAnswer(body: string, expectation: ReleaseExpectation): ReleaseOutcome {
+  try {
+    return { released: true, jwk: openAnswer(body, expectation) };
+  } catch (error) {
+    if (error instanceof Refusal) {
+      return { released: false, reason: error.reason, detail: error.message };
+    }
+    throw error;
+  }
+}
+
+function openAnswer(body: string, expectation: ReleaseExpectation): string {
+  const jws = parseJws(signedValue(body));
+  if ('problem' in jws) throw new Refusal('jws-form', jws.problem);
+  const { header, payload } = jws;
+  if (header.alg !== 'RS256') throw new Refusal('jws-algorithm', 'the header names another');
+  const [leaf, ...others] = certificatesOf(header);
+  if (leaf === undefined) throw new Refusal('certificate-missing', 'x5c is empty');
+  if (!isSignedBy(jws, leaf)) throw new Refusal('jws-signature', 'it does not fit');
+  checkCertificate(leaf, others, header, expectation);
+  const { enc, key } = checkPayload(payload, expectation);
+  return unwrap(key, enc, expectation.wrappingKey);
+}
+
+function signedValue(body: string): string {
+  if (body.length > LIMITS.serviceAnswerBytes) throw new Refusal('answer-form', 'it is too long');
+  const answer = tryParse(() => parseJson(body, 'answer'));
+  const value = isJsonObject(answer) ? answer.value : undefined;
+  if (typeof value === 'string') return value;
+  throw new Refusal('answer-form', 'it has no text "value"');
+}
+
+function certificatesOf({ x5c }: JsonObject): readonly Certificate[] {
+  if (!Array.isArray(x5c) || x5c.length === 0 || x5c.length > LIMITS.chainCertificates) {
+    throw new Refusal('certificate-missing', 'x5c is absent, empty or too long');
+  }
+  return x5c.map((text: JsonValue, index) => {
+    const bytes = typeof text === 'string' ? decodeBase64(text) : undefined;
+    const parsed = bytes && tryParse(() => parseCertificate(bytes, `x5c[${index}]`));
+    if (parsed === undefined) throw new Refusal('certificate-missing', `x5c[${index}] is none`);
+    return parsed;
+  });
+}
+
+function isSignedBy(jws: Parameters<typeof verifyRs256>[0], leaf: Certificate): boolean {
+  try {
+    return verifyRs256(jws, leaf.x509.publicKey);
+  } catch {
+    return false;
+  }
+}
+
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+const ANY_USAGE = '2.5.29.37.0';
+
+function checkCertificate(
+  leaf: Certificate,
+  others: readonly Certificate[],
+  header: JsonObject,
+  { roots, now, host }: ReleaseExpectation,
+): void {
+  const detail = chainProblem(leaf, others, roots, now);
+  if (detail !== undefined) throw new Refusal('certificate-chain', detail);
+  const name = host.replace(/:[0-9]+$/, '');
+  if (leaf.x509.checkHost(name, { subject: 'never' }) === undefined) {
+    throw new Refusal('certificate-name', `want ${name}`);
+  }
+  const usages = tryParse(() => extendedKeyUsageOf(leaf) ?? [SERVER_AUTH]);
+  if (usages?.some((usage) => usage === SERVER_AUTH || usage === ANY_USAGE) !== true) {
+    throw new Refusal('certificate-name', 'the certificate is not for a server');
+  }
+  const thumbprint = header['x5t#S256'];
+  if (thumbprint === undefined) return;
+  const own = fingerprintOf(leaf);
+  const hex = own.toString('hex').toUpperCase();
+  if (thumbprint !== own.toString('base64url') && String(thumbprint).toUpperCase() !== hex) {
+    throw new Refusal('certificate-thumbprint', 'x5t#S256 is of another certificate');
+  }
+}
+
+/** Why no path leads from the leaf to one of the roots. A root inside x5c is trusted only if it is among `roots`. */
+function chainProblem(
+  leaf: Certificate,
+  others: readonly Certificate[],
+  roots: readonly Certificate[],
+  now: number,
+): string | undefined {
+  const issuers = new Set([leaf, ...others].map(({ issuer }) => issuer.der.toString('hex')));
+  const candidates = roots.filter((root) => issuers.has(root.subject.der.toString('hex')));
+  let detail = 'no trusted root has issued it';
+  for (const root of candidates) {
+    const result = findPath([leaf, ...others, root], now);
+    if ('path' in result) return undefined;
+    detail = result.problems[0]?.message ?? detail;
+  }
+  return detail;
+}
+
+interface WrappedKey {
+  readonly kty: string;
+  readonly keyOps: readonly JsonValue[];
+  readonly keyHsm: string;
+}
+
+function checkPayload(
+  payload: JsonObject,
+  { host, key: wanted, enc: askedEnc, nonce }: ReleaseExpectation,
+): { enc: WrapAlgorithm; key: WrappedKey } {
+  const request = objectAt(payload, 'request');
+  const key = objectAt(objectAt(objectAt(payload, 'response'), 'key'), 'key');
+  const prefix = `https://${host}/keys/${wanted.name}/`;
+  for (const kid of [request.kid, key.kid]) {
+    const version = typeof kid === 'string' ? keyVersion(kid, prefix) : undefined;
+    if (version === undefined || (wanted.version ?? version).toLowerCase() !== version) {
+      throw new Refusal('wrong-key', 'the kid of request or answer is not that of the request');
+    }
+  }
+  if (request.kid !== key.kid) throw new Refusal('wrong-key', 'request and answer differ');
+  const { enc } = request;
+  if (!isWrapAlgorithm(enc) || (askedEnc ?? enc) !== enc) {
+    throw new Refusal('wrong-algorithm', `want ${askedEnc ?? 'a known mechanism'}`);
+  }
+  if (nonce !== undefined && request.nonce !== nonce) {
+    throw new Refusal('wrong-nonce', 'the nonce is not the one that was sent');
+  }
+  const { kty, key_ops: keyOps, key_hsm: keyHsm } = key;
+  if (typeof kty !== 'string' || typeof keyHsm !== 'string') {
+    throw new Refusal('wrapped-key-form', 'kty or key_hsm is missing');
+  }
+  return { enc, key: { kty, keyOps: Array.isArray(keyOps) ? keyOps : [], keyHsm } };
+}
+
+/** The version in a key's address, in lower case. */
+function keyVersion(kid: string, prefix: string): string | undefined {
+  if (!kid.toLowerCase().startsWith(prefix.toLowerCase())) return undefined;
+  const version = kid.slice(prefix.length).toLowerCase();
+  return /^[0-9a-f]{32}$/.test(version) ? version : undefined;
+}
+
+function unwrap(key: WrappedKey, enc: WrapAlgorithm, wrappingKey: KeyObject): string {
+  const bytes = decodeBase64Url(key.keyHsm);
+  const wrapped = bytes && tryParse(() => parseJsonBytes(bytes, 'key_hsm'));
+  const header = isJsonObject(wrapped) ? wrapped.header : undefined;
+  const text = isJsonObject(wrapped) ? wrapped.ciphertext : undefined;
+  const ciphertext = typeof text === 'string' ? decodeBase64Url(text) : undefined;
+  if (ciphertext === undefined) throw new Refusal('wrapped-key-form', 'key_hsm has no ciphertext');
+  if (isJsonObject(header) && header.enc !== undefined && header.enc !== enc) {
+    throw new Refusal('wrong-algorithm', 'key_hsm names another mechanism than the answer');
+  }
+  const plaintext = unwrapReleasedKey(enc, ciphertext, wrappingKey);
+  if (plaintext === undefined) throw new Refusal('unwrap-failed', 'wrong key or damaged text');
+  const jwk = buildReleasedJwk(key.kty, plaintext, key.keyOps);
+  plaintext.fill(0);
+  if (jwk === undefined) throw new Refusal('key-type', `kty ${key.kty.slice(0, 50)}`);
+  return jwk;
+}
+
+function objectAt(object: JsonObject, name: string): JsonObject {
+  const value = object[name];
+  if (isJsonObject(value)) return value;
+  throw new Refusal('wrapped-key-form', `the member ${name} is missing`);
+}
+
+/** What `parse` gives; undefined for what it refuses. */
+function tryParse<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if ((error as ToolError).name === 'ToolError') return undefined;
+    throw error;
+  }
+}

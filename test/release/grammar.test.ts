@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ToolError } from '../../src/core/error.js';
+import { LIMITS } from '../../src/core/limits.js';
+import { openReleasePolicy, printReleasePolicyDocument } from '../../src/release/encode.js';
+import { readReleasePolicy } from '../../src/release/grammar.js';
+
+const CONDITION = { claim: 'x-ms-attestation-type', equals: 'sevsnpvm' };
+const ENTRY = { authority: 'https://a.attest.azure.net', allOf: [CONDITION] };
+const read = (value: unknown) => readReleasePolicy(JSON.stringify(value), 'p.json');
+
+function problemsOf(value: unknown): readonly string[] {
+  try {
+    read(value);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return [error, ...error.also].map(({ code, message }) => `${code}: ${message}`);
+  }
+}
+
+describe('the grammar', () => {
+  it.each([
+    [[], 'is not an object'],
+    [{ anyOf: [ENTRY] }, 'version is missing'],
+    [{ version: '2', anyOf: [ENTRY] }, 'version is unknown'],
+    [{ version: '1.0.0' }, 'anyOf is missing'],
+    [{ version: '1.0.0', anyOf: [] }, 'needs at least one element'],
+    [{ version: '1.0.0', anyOf: [ENTRY], x: 1 }, 'x is not a member'],
+    [{ version: '1.0.0', anyOf: [7] }, 'anyOf[0] is not an object'],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, authority: 7 }] }, 'authority is missing'],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, anyOf: [CONDITION] }] }, 'exactly one of allOf'],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [] }] }, 'needs at least one element'],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [null] }] }, 'is not an object'],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [{ claim: 'x' }] }] }, 'exactly one operator'],
+    [
+      { version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [{ claim: 'x', equals: null }] }] },
+      'neither text nor number',
+    ],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [{ claim: '', equals: 'x' }] }] }, 'is empty'],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [{ anyof: [CONDITION] }] }] }, 'not a member'],
+  ])('refuses %j', (value, problem) => expect(problemsOf(value).join('\n')).toContain(problem));
+
+  it('names every deviation in one go, with its path', () => {
+    const problems = problemsOf({
+      version: '1.0.0',
+      anyOf: [
+        { authority: '', allOf: [{ claim: 'x', matches: 'y' }] },
+        { ...ENTRY, allOf: [CONDITION, { claim: 'x', equals: {} }] },
+      ],
+    });
+    expect(problems).toHaveLength(4);
+    expect(problems.join('\n')).toContain('anyOf[1].allOf[1].equals');
+  });
+
+  it('refuses duplicate members and trailing commas', () => {
+    for (const text of ['{"version":"1.0.0","version":"1.0.0","anyOf":[]}', '{"anyOf":[1,]}'])
+      expect(() => readReleasePolicy(text, 'p')).toThrow(
+        expect.objectContaining({ code: 'JSON_SYNTAX' }),
+      );
+  });
+
+  it('has limits for size, conditions and depth', () => {
+    const nest = (levels: number): object =>
+      levels === 1 ? { allOf: [CONDITION] } : { anyOf: [nest(levels - 1)] };
+    const deep = (levels: number) => ({
+      version: '1.0.0',
+      anyOf: [{ authority: 'https://a', ...nest(levels) }],
+    });
+    expect(problemsOf(deep(LIMITS.releasePolicyDepth))).toEqual([]);
+    expect(problemsOf(deep(LIMITS.releasePolicyDepth + 1))[0]).toContain('LIMIT_EXCEEDED');
+    const short = { claim: 'x', less: 1 };
+    const wide = (count: number) => ({
+      version: '1.0.0',
+      anyOf: [{ authority: 'https://a', allOf: Array.from({ length: count }, () => short) }],
+    });
+    expect(problemsOf(wide(LIMITS.releasePolicyConditions))).toEqual([]);
+    expect(problemsOf(wide(LIMITS.releasePolicyConditions + 1))[0]).toContain('LIMIT_EXCEEDED');
+    const blanks = ' '.repeat(LIMITS.releasePolicyBytes);
+    expect(() => readReleasePolicy(blanks, 'p')).toThrow(
+      expect.objectContaining({ code: 'JSON_SYNTAX' }),
+    );
+    expect(() => readReleasePolicy(`${blanks} `, 'p')).toThrow(
+      expect.objectContaining({ code: 'LIMIT_EXCEEDED' }),
+    );
+  });
+
+  it('never throws anything but its own errors', () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 6 }), (text) => {
+        try {
+          readReleasePolicy(text, 'p');
+        } catch (error) {
+          expect(error).toBeInstanceOf(ToolError);
+        }
+      }),
+      { seed: 20261122, numRuns: 2000 },
+    );
+  });
+});
+
+describe('a printed policy', () => {
+  it('reads back as the same, wrapped in a key or not', () => {
+    const policy = read({
+      version: '1.0.0',
+      anyOf: [ENTRY, { authority: 'b', anyOf: [{ allOf: [CONDITION] }] }],
+    });
+    const text = printReleasePolicyDocument(policy);
+    expect(readReleasePolicy(text, 'p')).toEqual(policy);
+    const data = Buffer.from(text).toString('base64url');
+    const opened = openReleasePolicy(
+      JSON.stringify({ releasePolicy: { data, immutable: true } }),
+      'k',
+    );
+    expect(opened).toEqual({ policy, immutable: true });
+    expect(openReleasePolicy(text, 'p')).toEqual({ policy, immutable: false });
+  });
+
+  it('refuses a wrapper whose data are not base64url', () => {
+    expect(() => openReleasePolicy('{"release_policy":{"data":"a b"}}', 'k')).toThrow(
+      expect.objectContaining({ code: 'RELEASE_POLICY_INVALID' }),
+    );
+  });
+});
