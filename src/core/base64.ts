@@ -13,6 +13,12 @@ export function decodeBase64(text: string): Buffer | undefined {
   return plain.length % 4 === 0 && STANDARD.test(plain) ? Buffer.from(plain, 'base64') : undefined;
 }
 
+/** Bytes of standard base64 with padding and nothing else in it. Undefined for any other text; one text per value. */
+export function decodeBase64Strictly(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.toString('base64') === text ? bytes : undefined;
+}
+
 /** Bytes of base64url without padding, as in JWS (RFC 7515 section 2). Undefined for anything else. */
 export function decodeBase64Url(text: string): Buffer | undefined {
   return URL_SAFE.test(text) && text.length % 4 !== 1 ? Buffer.from(text, 'base64url') : undefined;

@@ -111,6 +111,11 @@ export const ERROR_CATALOGUE = {
   DER_INVALID: row(EXIT.input, 'bytes that are not strict DER'),
   PEM_INVALID: row(EXIT.input, 'a PEM file that is damaged'),
   CERTIFICATE_INVALID: row(EXIT.input, 'a certificate that is damaged or cannot be used'),
+  EXPECTATION_INVALID: row(EXIT.usage, 'an expectation that is damaged or asks for nothing'),
+  EVIDENCE_INVALID: row(EXIT.input, 'an evidence file that does not fit'),
+  REPORT_INVALID: row(EXIT.input, 'bytes that are not an attestation report of a known version'),
+  COLLATERAL_INVALID: row(EXIT.input, 'a source of certificates that does not fit its format'),
+  KDS_UNREACHABLE: row(EXIT.unreachable, 'a key distribution service that fails or has no answer'),
   DIGEST_MISMATCH: row(EXIT.integrity, 'bytes that do not match their digest'),
   SIZE_MISMATCH: row(EXIT.integrity, 'bytes that do not match their size'),
 } as const satisfies Record<string, CatalogueRow>;

@@ -91,4 +91,16 @@ export const LIMITS = {
   derIntegerBytes: 4 * KIB,
   /** Content octets of an object identifier. */
   oidBytes: 128,
+  /** Entries of a certificate table: hypervisors give four. */
+  certificateTableEntries: 64,
+  /** A revocation list of AMD: one entry for each intermediate certificate ever revoked. */
+  crlBytes: 1 * MIB,
+  /** An endorsement of a utility VM: real ones have 11 KiB. */
+  endorsementBytes: 256 * KIB,
+  /** Any file with a report, certificates or evidence: each has a few KiB. */
+  evidenceBytes: 4 * MIB,
+  /** Values of one list of an expectation: measurements of all workloads of a fleet. */
+  expectationValues: 10_000,
+  /** Time for one request to a certificate service. */
+  certificateRequestMs: 30_000,
 } as const;
