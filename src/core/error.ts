@@ -110,6 +110,13 @@ export const ERROR_CATALOGUE = {
   AUTH_HELPER_FAILED: row(EXIT.unreachable, 'a credential helper that fails'),
   DER_INVALID: row(EXIT.input, 'bytes that are not strict DER'),
   PEM_INVALID: row(EXIT.input, 'a PEM file that is damaged'),
+  CBOR_INVALID: row(EXIT.input, 'bytes that are not strict CBOR'),
+  COSE_INVALID: row(EXIT.input, 'bytes that are not a COSE_Sign1 document of the expected form'),
+  DID_INVALID: row(
+    EXIT.input,
+    'an issuer that is no did:x509 or that the certificates do not bear',
+  ),
+  KEY_INVALID: row(EXIT.input, 'a key that cannot be read or does not fit'),
   CERTIFICATE_INVALID: row(EXIT.input, 'a certificate that is damaged or cannot be used'),
   EXPECTATION_INVALID: row(EXIT.usage, 'an expectation that is damaged or asks for nothing'),
   EVIDENCE_INVALID: row(EXIT.input, 'an evidence file that does not fit'),

@@ -77,12 +77,22 @@ export const LIMITS = {
   regoMemoryBytes: 512 * MIB,
   /** Regular expressions kept compiled while a policy is loaded: a pod with a hundred mounts has that many. */
   regoPatterns: 1_000,
+  /** A CBOR document: a signed fragment of the largest policy text, with its certificates. */
+  cborBytes: 17 * MIB,
+  /** CBOR nesting: what the guest's decoder allows. */
+  cborDepth: 32,
+  /** Items of one CBOR document, nested ones included: a signed fragment has some dozens. */
+  cborItems: 131_072,
   /** A certificate: real ones have at most a few KiB. */
   certificateBytes: 64 * KIB,
   /** Certificates of one chain: the guest's checker refuses more. */
   chainCertificates: 100,
+  /** Inclusion proofs of one receipt: ledgers write one. */
+  inclusionProofs: 16,
   /** Signature checks of one path search: what the guest's library allows. */
   chainSignatures: 100,
+  /** Characters of a did:x509 identifier: real ones stay below 200. */
+  didChars: 4_096,
   /** A PEM file: a chain of 100 certificates of a few KiB each. */
   pemBytes: 1 * MIB,
   /** Parts of one DER list: a certificate with a hundred names has a hundred. */
