@@ -1,7 +1,7 @@
 //! Evidence: what the host and the guest hand over. Nothing of it is trusted. JSON form: README.md.
 
 use crate::hex::read_base64;
-use crate::json::{present, refuse_duplicates};
+use crate::json::{Object, present, read_document};
 use crate::verdict::Refusal;
 use serde::Deserialize;
 
@@ -11,6 +11,8 @@ pub const EVIDENCE_FORMAT: &str = "podseal.evidence/v1";
 /// The report, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReportSource {
+    /// None: a denial.
+    Absent,
     /// The report itself.
     Raw(Vec<u8>),
     /// A vTPM report of an Azure confidential VM, with the report inside.
@@ -57,7 +59,7 @@ struct Document {
     #[serde(default, deserialize_with = "present")]
     hcl_report: Option<String>,
     #[serde(default, deserialize_with = "present")]
-    certificates: Option<ChainDocument>,
+    certificates: Option<Object<ChainDocument>>,
     #[serde(default, deserialize_with = "present")]
     certificate_table: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -73,14 +75,6 @@ struct Document {
 struct ChainDocument {
     leaf: String,
     chain: Vec<String>,
-}
-
-/// The parts of evidence that a document may hold, each optional.
-pub(crate) struct Parts {
-    pub(crate) report: Option<ReportSource>,
-    pub(crate) certificates: Certificates,
-    pub(crate) crl: Option<Vec<u8>>,
-    pub(crate) uvm_endorsement: Option<Vec<u8>>,
 }
 
 fn decode(name: &str, text: &str) -> Result<Vec<u8>, Refusal> {
@@ -108,7 +102,7 @@ impl Document {
     fn certificates(&self) -> Result<Certificates, Refusal> {
         match (&self.certificates, &self.certificate_table, &self.thim) {
             (None, None, None) => Ok(Certificates::Absent),
-            (Some(chain), None, None) => chain.read(),
+            (Some(chain), None, None) => chain.0.read(),
             (None, Some(table), None) => {
                 Ok(Certificates::Table(decode("certificateTable", table)?))
             }
@@ -119,11 +113,11 @@ impl Document {
         }
     }
 
-    fn report(&self) -> Result<Option<ReportSource>, Refusal> {
+    fn report(&self) -> Result<ReportSource, Refusal> {
         match (&self.report, &self.hcl_report) {
-            (None, None) => Ok(None),
-            (Some(raw), None) => Ok(Some(ReportSource::Raw(decode("report", raw)?))),
-            (None, Some(hcl)) => Ok(Some(ReportSource::Hcl(decode("hclReport", hcl)?))),
+            (None, None) => Ok(ReportSource::Absent),
+            (Some(raw), None) => Ok(ReportSource::Raw(decode("report", raw)?)),
+            (None, Some(hcl)) => Ok(ReportSource::Hcl(decode("hclReport", hcl)?)),
             _ => Err(Refusal::new(
                 "evidence: report and hclReport exclude each other",
             )),
@@ -131,11 +125,14 @@ impl Document {
     }
 }
 
-impl Parts {
-    pub(crate) fn from_json(json: &[u8]) -> Result<Self, Refusal> {
-        refuse_duplicates(json).map_err(|error| Refusal::new(format!("evidence: {error}")))?;
-        let document: Document = serde_json::from_slice(json)
-            .map_err(|error| Refusal::new(format!("evidence: {error}")))?;
+impl Evidence {
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// A document that is not `podseal.evidence/v1`.
+    pub fn from_json(json: &[u8]) -> Result<Self, Refusal> {
+        let document: Document =
+            read_document(json).map_err(|error| Refusal::new(format!("evidence: {error}")))?;
         if document.format != EVIDENCE_FORMAT {
             return Err(Refusal::new(format!(
                 "evidence: format is not {EVIDENCE_FORMAT}"
@@ -146,25 +143,6 @@ impl Parts {
             certificates: document.certificates()?,
             crl: optional("crl", document.crl.as_ref())?,
             uvm_endorsement: optional("uvmEndorsement", document.uvm_endorsement.as_ref())?,
-        })
-    }
-}
-
-impl Evidence {
-    /// Reads the JSON form.
-    ///
-    /// # Errors
-    /// A document that is not `podseal.evidence/v1`, or without report.
-    pub fn from_json(json: &[u8]) -> Result<Self, Refusal> {
-        let parts = Parts::from_json(json)?;
-        let report = parts
-            .report
-            .ok_or_else(|| Refusal::new("evidence: report or hclReport is missing"))?;
-        Ok(Self {
-            report,
-            certificates: parts.certificates,
-            crl: parts.crl,
-            uvm_endorsement: parts.uvm_endorsement,
         })
     }
 }

@@ -1,11 +1,13 @@
 //! JSON without duplicate members, at any depth.
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// Whether the text is one JSON value in which no object names a member twice.
-pub(crate) fn refuse_duplicates(json: &[u8]) -> Result<(), serde_json::Error> {
+fn refuse_duplicates(json: &[u8]) -> Result<(), serde_json::Error> {
     serde_json::from_slice::<Unique>(json).map(|_| ())
 }
 
@@ -14,6 +16,37 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a value from an object only: a derived reader would take an array of its members too.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+    }
+}
+
+/// Reads a JSON document that is an object, in which no object names a member twice.
+pub(crate) fn read_document<'de, T: Deserialize<'de>>(
+    json: &'de [u8],
+) -> Result<T, serde_json::Error> {
+    refuse_duplicates(json)?;
+    serde_json::from_slice::<Object<T>>(json).map(|object| object.0)
 }
 
 /// Any value; nothing of it is kept.

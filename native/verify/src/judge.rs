@@ -1,16 +1,26 @@
 //! Evidence against an expectation, check by check (README.md: order, codes, what blocks what).
 
+mod chain;
+mod collect;
 mod fields;
+mod platform;
 mod report;
 mod tcb;
+mod uvm;
 
 use crate::anchors::Anchors;
-use crate::code::Check;
+use crate::code::{Check, Code};
 use crate::evidence::{Evidence, ReportSource};
 use crate::expectation::Expectation;
+use crate::hcl::HclReport;
+use crate::hex::hex;
 use crate::near_miss::Candidate;
+use crate::report::Report;
 use crate::time::Seconds;
-use crate::verdict::{Rows, Verdict};
+use crate::verdict::{Fault, Outcome, Refusal, Rows, Verdict};
+use chain::Proven;
+use collect::Collected;
+use uvm::Launch;
 
 /// What a verdict depends on beside evidence and expectation.
 #[derive(Clone, Copy, Debug)]
@@ -23,22 +33,144 @@ pub struct Context<'a> {
     pub candidates: &'a [Candidate],
 }
 
+/// The report itself, out of what it came in, and what its report data must bind.
+fn opened<'a>(rows: &mut Rows, source: &'a ReportSource) -> Option<(&'a [u8], Option<[u8; 64]>)> {
+    let bytes = match source {
+        ReportSource::Hcl(bytes) => {
+            let result = HclReport::parse(bytes).map_err(|detail| Fault::new(Code::Hcl, detail));
+            let hcl = rows.judge(Check::Hcl, result)?;
+            return Some((hcl.report, Some(hcl.report_data())));
+        }
+        ReportSource::Raw(bytes) => bytes.as_slice(),
+        ReportSource::Absent => &[],
+    };
+    rows.mark(Check::Hcl, Outcome::NotAsked);
+    rows.mark(Check::RuntimeData, Outcome::NotAsked);
+    Some((bytes, None))
+}
+
+/// Whether report data binds the runtime data of a vTPM report.
+fn runtime_data(got: &[u8; 64], want: &[u8; 64]) -> Result<(), Fault> {
+    if got == want {
+        Ok(())
+    } else {
+        Err(Fault::differs(Code::ReportData, hex(want), hex(got)))
+    }
+}
+
 /// Judges evidence. Whatever is missing in it is a denial; what is not asked for is said in the verdict.
 #[must_use]
 pub fn verify(evidence: &Evidence, expected: &Expectation, context: &Context<'_>) -> Verdict {
     let mut rows = Rows::default();
-    let found = match &evidence.report {
-        ReportSource::Raw(bytes) => report::judge(&mut rows, bytes),
-        ReportSource::Hcl(_) => None,
-    };
-    if let Some(report) = &found {
-        tcb::judge(&mut rows, report, None, expected);
-        fields::judge(&mut rows, report, expected, context);
+    let mut found = None;
+    let mut proven = None;
+    if let Some((bytes, bound)) = opened(&mut rows, &evidence.report) {
+        found = report::judge(&mut rows, bytes);
+        if let Some(report) = &found {
+            proven = certified(&mut rows, (report, bytes), evidence, (expected, context));
+            fields::judge(&mut rows, report, expected, context);
+            if let Some(bound) = bound {
+                rows.judge(
+                    Check::RuntimeData,
+                    runtime_data(&report.report_data, &bound),
+                );
+            }
+        }
     }
-    Verdict {
-        checks: rows.finish(Check::ALL),
-        product: None,
-        leaf: None,
-        report: found,
+    let measured = found.as_ref().map(|report| [report.launch_measurement]);
+    let launch = measured
+        .as_ref()
+        .map_or(Launch::Unknown, |one| Launch::AnyOf(one));
+    let endorsement = evidence.uvm_endorsement.as_deref();
+    uvm::judge(&mut rows, endorsement, expected.uvm.as_ref(), &launch);
+    let mut verdict = Verdict::of(rows.finish(Check::ALL));
+    verdict.product = proven.as_ref().map(|proven| proven.line);
+    verdict.leaf = proven.as_ref().map(|proven| proven.kind);
+    verdict.report = found;
+    verdict
+}
+
+/// Judges certificates without a report: `chain-format` to `leaf-extensions`, behind `certificate-table`.
+#[must_use]
+pub fn verify_chain(evidence: &Evidence, expected: &Expectation, context: &Context<'_>) -> Verdict {
+    let mut rows = Rows::default();
+    let proven = collected(&mut rows, evidence, None)
+        .and_then(|collected| chain::judge(&mut rows, &collected, None, (expected, context)));
+    let checks = [&[Check::CertificateTable], chain::CHECKS.as_slice()].concat();
+    let mut verdict = Verdict::of(rows.finish(&checks));
+    verdict.product = proven.as_ref().map(|proven| proven.line);
+    verdict.leaf = proven.as_ref().map(|proven| proven.kind);
+    verdict
+}
+
+/// Judges an endorsement without a report: against `uvm` and `launch_measurements` of the expectation.
+///
+/// # Errors
+/// An expectation without `uvm`.
+pub fn verify_uvm(evidence: &Evidence, expected: &Expectation) -> Result<Verdict, Refusal> {
+    if expected.uvm.is_none() {
+        return Err(Refusal::new("expectation: uvm is missing"));
     }
+    let mut rows = Rows::default();
+    let listed = expected.launch_measurements.as_deref();
+    let launch = listed.map_or(Launch::NotAsked, Launch::AnyOf);
+    let endorsement = evidence.uvm_endorsement.as_deref();
+    uvm::judge(&mut rows, endorsement, expected.uvm.as_ref(), &launch);
+    Ok(Verdict::of(rows.finish(&uvm::CHECKS)))
+}
+
+/// Judges a certificate table alone.
+#[must_use]
+pub fn verify_table(evidence: &Evidence) -> Verdict {
+    let mut rows = Rows::default();
+    let _ = collected(&mut rows, evidence, None);
+    Verdict::of(rows.finish(&[Check::CertificateTable]))
+}
+
+/// Judges a vTPM report alone: its form, and that the report inside binds its runtime data.
+#[must_use]
+pub fn verify_hcl(evidence: &Evidence) -> Verdict {
+    let mut rows = Rows::default();
+    if let Some((bytes, Some(bound))) = opened(&mut rows, &evidence.report)
+        && let Some(report) = Report::parse(bytes)
+    {
+        rows.judge(
+            Check::RuntimeData,
+            runtime_data(&report.report_data, &bound),
+        );
+    }
+    Verdict::of(rows.finish(&[Check::Hcl, Check::RuntimeData]))
+}
+
+/// The certificates and the revocation list, out of what they came in.
+fn collected(rows: &mut Rows, evidence: &Evidence, signing_key: Option<u32>) -> Option<Collected> {
+    let mut collected = collect::judge(rows, &evidence.certificates, signing_key)?;
+    if evidence.crl.is_some() {
+        collected.crl.clone_from(&evidence.crl);
+    }
+    Some(collected)
+}
+
+/// Judges everything that depends on the certificates (G to U).
+fn certified(
+    rows: &mut Rows,
+    report: (&Report, &[u8]),
+    evidence: &Evidence,
+    (expected, context): (&Expectation, &Context<'_>),
+) -> Option<Proven> {
+    if expected.skip.chain {
+        rows.mark(Check::CertificateTable, Outcome::Skipped);
+        for check in chain::CHECKS {
+            rows.mark(check, Outcome::Skipped);
+        }
+        platform::judge_without_chain(rows, report.0);
+        tcb::judge(rows, report.0, platform::line_of(report.0), expected);
+        return None;
+    }
+    let signing_key = Some(report.0.signing_key());
+    let collected = collected(rows, evidence, signing_key)?;
+    let proven = chain::judge(rows, &collected, signing_key, (expected, context))?;
+    platform::judge(rows, report, &proven, expected);
+    tcb::judge(rows, report.0, Some(proven.line), expected);
+    Some(proven)
 }

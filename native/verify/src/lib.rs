@@ -5,24 +5,35 @@
 
 mod anchors;
 mod code;
+mod cose;
+mod crl;
 mod crypto;
+mod der;
+mod did;
 mod evidence;
 mod expectation;
+mod hcl;
 mod hex;
 mod json;
 mod judge;
+mod leaf;
 mod near_miss;
+mod pem;
 mod product;
 mod report;
+mod table;
+mod thim;
 mod time;
+mod uvm;
 mod verdict;
+mod x509;
 
 pub use anchors::Anchors;
 pub use code::{Check, Code};
 pub use evidence::{Certificates, EVIDENCE_FORMAT, Evidence, ReportSource};
 pub use expectation::{EXPECTATION_FORMAT, Expectation, Floors, Skip, UvmExpectation, VmplRule};
 pub use hex::decode_lines_base64;
-pub use judge::{Context, verify};
+pub use judge::{Context, verify, verify_chain, verify_hcl, verify_table, verify_uvm};
 pub use near_miss::{Candidate, CandidateKind, InitdataAlgorithm, NearMiss};
 pub use product::{LeafKind, Levels, Line, Tcb};
 pub use report::{FirmwareVersion, REPORT_BYTES, Report, SIGNED_BYTES};

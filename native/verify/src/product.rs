@@ -81,6 +81,15 @@ impl LeafKind {
         }
     }
 
+    /// `SIGNING_KEY` of a report that such a key signs.
+    #[must_use]
+    pub const fn signing_key(self) -> u32 {
+        match self {
+            Self::Vcek => 0,
+            Self::Vlek => 1,
+        }
+    }
+
     /// Common name of the leaf certificate.
     #[must_use]
     pub const fn common_name(self) -> &'static str {

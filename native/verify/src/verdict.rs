@@ -148,14 +148,20 @@ struct Printed<'a> {
 }
 
 impl Verdict {
-    /// Whether no check failed and none is blocked.
+    pub(crate) const fn of(checks: Vec<Row>) -> Self {
+        Self {
+            checks,
+            product: None,
+            leaf: None,
+            report: None,
+        }
+    }
+
+    /// Whether something was checked and holds, no check failed and none is blocked.
     #[must_use]
     pub fn allowed(&self) -> bool {
-        !self.checks.is_empty()
-            && self
-                .checks
-                .iter()
-                .all(|row| !matches!(row.result, Outcome::Fail(_) | Outcome::Blocked))
+        let bad = |row: &Row| matches!(row.result, Outcome::Fail(_) | Outcome::Blocked);
+        self.checks.iter().any(|row| row.result == Outcome::Pass) && !self.checks.iter().any(bad)
     }
 
     /// The code of the first check that failed.

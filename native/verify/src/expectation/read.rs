@@ -2,7 +2,7 @@
 
 use super::{Expectation, Floors, Skip, UvmExpectation, VmplRule, refuse};
 use crate::hex::read_hex;
-use crate::json::{present, refuse_duplicates};
+use crate::json::{Object, present, read_document};
 use crate::product::{Levels, Line};
 use crate::report::FirmwareVersion;
 use crate::verdict::Refusal;
@@ -45,9 +45,9 @@ struct Document {
     #[serde(default = "yes")]
     allow_unknown_platform_bits: bool,
     #[serde(default, deserialize_with = "present")]
-    minimum_tcb: Option<FloorsDocument>,
+    minimum_tcb: Option<Object<FloorsDocument>>,
     #[serde(default, deserialize_with = "present")]
-    minimum_launch_tcb: Option<FloorsDocument>,
+    minimum_launch_tcb: Option<Object<FloorsDocument>>,
     #[serde(default)]
     require_committed: bool,
     #[serde(default, deserialize_with = "present")]
@@ -75,7 +75,7 @@ struct Document {
     #[serde(default)]
     require_crl: bool,
     #[serde(default, deserialize_with = "present")]
-    uvm: Option<UvmDocument>,
+    uvm: Option<Object<UvmDocument>>,
     #[serde(default)]
     skip: Vec<SkipDocument>,
 }
@@ -97,11 +97,11 @@ enum AnyWord {
 #[serde(deny_unknown_fields)]
 struct FloorsDocument {
     #[serde(rename = "Milan", default, deserialize_with = "present")]
-    milan: Option<LevelsDocument>,
+    milan: Option<Object<LevelsDocument>>,
     #[serde(rename = "Genoa", default, deserialize_with = "present")]
-    genoa: Option<LevelsDocument>,
+    genoa: Option<Object<LevelsDocument>>,
     #[serde(rename = "Turin", default, deserialize_with = "present")]
-    turin: Option<LevelsDocument>,
+    turin: Option<Object<LevelsDocument>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -213,9 +213,9 @@ fn vmpl(document: Option<&VmplDocument>) -> Result<VmplRule, Refusal> {
 impl FloorsDocument {
     fn read(&self) -> Floors {
         let lines = [
-            (Line::Milan, self.milan),
-            (Line::Genoa, self.genoa),
-            (Line::Turin, self.turin),
+            (Line::Milan, &self.milan),
+            (Line::Genoa, &self.genoa),
+            (Line::Turin, &self.turin),
         ];
         let listed = lines.into_iter().filter_map(|(line, levels)| {
             let LevelsDocument {
@@ -224,7 +224,7 @@ impl FloorsDocument {
                 tee,
                 snp,
                 ucode,
-            } = levels?;
+            } = levels.as_ref()?.0;
             Some((
                 line,
                 Levels {
@@ -259,9 +259,8 @@ fn skip(words: &[SkipDocument]) -> Result<Skip, Refusal> {
 
 /// Reads a document; what holds between members is checked by the caller.
 pub(super) fn from_json(json: &[u8]) -> Result<Expectation, Refusal> {
-    let unreadable = |error: serde_json::Error| Refusal::new(format!("expectation: {error}"));
-    refuse_duplicates(json).map_err(unreadable)?;
-    let document: Document = serde_json::from_slice(json).map_err(unreadable)?;
+    let document: Document =
+        read_document(json).map_err(|error| Refusal::new(format!("expectation: {error}")))?;
     if document.format != EXPECTATION_FORMAT {
         return refuse(&format!("format is not {EXPECTATION_FORMAT}"));
     }
@@ -291,8 +290,11 @@ impl Document {
             require_ecc: self.require_ecc,
             require_alias_check: self.require_alias_check,
             allow_unknown_platform_bits: self.allow_unknown_platform_bits,
-            minimum_tcb: self.minimum_tcb.as_ref().map(FloorsDocument::read),
-            minimum_launch_tcb: self.minimum_launch_tcb.as_ref().map(FloorsDocument::read),
+            minimum_tcb: self.minimum_tcb.as_ref().map(|floors| floors.0.read()),
+            minimum_launch_tcb: self
+                .minimum_launch_tcb
+                .as_ref()
+                .map(|floors| floors.0.read()),
             require_committed: self.require_committed,
             minimum_firmware: self.minimum_firmware.as_deref().map(firmware).transpose()?,
             minimum_guest_svn: self.minimum_guest_svn,
@@ -309,7 +311,7 @@ impl Document {
             chip_ids: hex_list("chipIds", self.chip_ids.as_ref())?,
             csp_ids: self.csp_ids,
             require_crl: self.require_crl,
-            uvm: self.uvm.map(|uvm| UvmExpectation {
+            uvm: self.uvm.map(|Object(uvm)| UvmExpectation {
                 issuer: uvm.issuer,
                 feed: uvm.feed,
                 minimum_svn: uvm.minimum_svn.into(),
