@@ -50,6 +50,14 @@ export const ERROR_CATALOGUE = {
     EXIT.input,
     'a manifest into which the policy cannot be written in place',
   ),
+  ARM_EXPRESSION: row(
+    EXIT.input,
+    'a template expression that is not valid or whose values do not fit',
+  ),
+  ARM_UNKNOWN_VALUE: row(
+    EXIT.input,
+    'a template value that is known at deployment only, where the policy needs it now',
+  ),
   SETTINGS_INVALID: row(EXIT.input, 'a settings or rules file that does not fit'),
   IMAGE_REFERENCE_INVALID: row(EXIT.input, 'text that is not an image reference'),
   IMAGE_NOT_FOUND: row(

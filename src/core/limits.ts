@@ -15,6 +15,30 @@ export const LIMITS = {
   yamlNodes: 1_000_000,
   /** JSON nesting. */
   jsonDepth: 64,
+  /** Nesting of a JSON tree (ARM template): nested deployments add about 10 levels each. */
+  jsonTreeDepth: 200,
+  /** Values of a JSON tree: the largest template that Azure takes has 4 MiB. */
+  jsonTreeNodes: 1_000_000,
+  /** Digits of one number: converting them takes quadratic time. */
+  jsonNumberChars: 400,
+  /** Characters of one template expression: Azure takes no longer one. */
+  armExpressionChars: 24_576,
+  /** Nesting within one template expression; real ones stay below 20. */
+  armExpressionDepth: 100,
+  /** Steps of one template's evaluation: function calls, references and values made. */
+  armSteps: 2_000_000,
+  /** Nested evaluation: variables of variables, functions of functions, values in values. */
+  armDepth: 400,
+  /** Characters and items that the evaluation of one template may produce, summed over all steps. */
+  armOutput: 64 * MIB,
+  /** Instances of one copy loop: Azure takes no more. */
+  armCopyCount: 800,
+  /** Nested and linked templates within each other; Azure takes 5 nested ones. */
+  armTemplateDepth: 20,
+  /** Linked template files of one deployment. */
+  armLinkedTemplates: 200,
+  /** Container groups of one template: Azure takes 800 resources. */
+  armGroups: 800,
   /** A manifest, index or image config (registries themselves cap at 4 MiB). */
   manifestBytes: 4 * MIB,
   /** Entries of one image index. */
