@@ -28,7 +28,7 @@ export const LIMITS = {
   /** Steps of one template's evaluation: function calls, references and values made. */
   armSteps: 2_000_000,
   /** Nested evaluation: variables of variables, functions of functions, values in values. */
-  armDepth: 400,
+  armDepth: 500,
   /** Characters and items that the evaluation of one template may produce, summed over all steps. */
   armOutput: 64 * MIB,
   /** Instances of one copy loop: Azure takes no more. */

@@ -2,6 +2,7 @@
  * Values of template expressions, among them values that only the deployment knows. Keys of objects keep their case
  * and order; they are found whatever their case, as Resource Manager does it.
  */
+import type { DataOpaque } from '../../core/data.js';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
 
@@ -10,8 +11,11 @@ export type ArmValue = null | boolean | bigint | number | string | ArmList | Arm
 export type ArmList = readonly ArmValue[];
 export type ArmObject = ReadonlyMap<string, ArmValue>;
 
-/** A value that cannot be known before the deployment, and why: one cause at least. */
-export interface Unknown {
+/**
+ * A value that cannot be known before the deployment, and why: one cause at least. `opaque` is the first reason, so
+ * that readers of data values tell it from all others.
+ */
+export interface Unknown extends DataOpaque {
   readonly causes: readonly UnknownCause[];
 }
 
@@ -33,7 +37,7 @@ export const isUnknown = (value: ArmValue | undefined): value is Unknown =>
 
 /** An unknown value with one cause. */
 export function unknownBecause(reason: string, parameter?: string): Unknown {
-  return { causes: [parameter === undefined ? { reason } : { reason, parameter }] };
+  return buildUnknown([parameter === undefined ? { reason } : { reason, parameter }]);
 }
 
 /** The causes of all unknown values among `values`, at any depth; undefined if all is known. */
@@ -46,12 +50,13 @@ export function findUnknown(values: readonly ArmValue[], budget: Budget): Unknow
     else if (isUnknown(value)) causes.push(...value.causes);
   };
   values.forEach(visit);
-  return causes.length === 0 ? undefined : joinCauses(causes);
+  return causes.length === 0 ? undefined : buildUnknown(causes);
 }
 
-function joinCauses(causes: readonly UnknownCause[]): Unknown {
+function buildUnknown(causes: readonly UnknownCause[]): Unknown {
   const distinct = new Map(causes.map((cause) => [cause.reason, cause]));
-  return { causes: [...distinct.values()].slice(0, CAUSES_MAX) };
+  const kept = [...distinct.values()].slice(0, CAUSES_MAX);
+  return { opaque: kept[0]?.reason ?? 'unknown', causes: kept };
 }
 
 /** Kind of a value, for messages. */
@@ -134,6 +139,8 @@ export function printArmFloat(value: number): string {
 export interface Budget {
   /** Counts a step. Throws LIMIT_EXCEEDED beyond LIMITS.armSteps. */
   readonly step: (count?: number) => void;
+  /** Runs work one level deeper. Throws LIMIT_EXCEEDED beyond LIMITS.armDepth. */
+  readonly nest: <T>(work: () => T) => T;
   /** Counts characters or items that are made. Throws LIMIT_EXCEEDED beyond LIMITS.armOutput. */
   readonly produce: (size: number) => void;
 }
@@ -142,7 +149,17 @@ export interface Budget {
 export function buildBudget(): Budget {
   let steps = 0;
   let output = 0;
+  let depth = 0;
   return {
+    nest: (work) => {
+      if (depth >= LIMITS.armDepth) throw beyond('nests too deeply', LIMITS.armDepth);
+      depth += 1;
+      try {
+        return work();
+      } finally {
+        depth -= 1;
+      }
+    },
     step: (count = 1) => {
       steps += count;
       if (steps > LIMITS.armSteps) throw beyond('takes too many steps', LIMITS.armSteps);

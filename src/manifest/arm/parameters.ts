@@ -1,0 +1,158 @@
+/** Parameters of a template: their declarations, values from a parameters file, defaults. */
+import { ToolError } from '../../core/error.js';
+import {
+  type JsonDocument,
+  type JsonMap,
+  type JsonNode,
+  locateJson,
+} from '../../core/json-tree.js';
+import { evaluateNode } from './evaluate.js';
+import { misfit } from './functions/row.js';
+import { valueOfNode } from './functions/json-text.js';
+import { memberAnyCase } from './nodes.js';
+import type { Scope } from './scope.js';
+import {
+  type ArmValue,
+  type Budget,
+  isArmList,
+  isArmObject,
+  isUnknown,
+  kindOfArm,
+  sameArm,
+  unknownBecause,
+} from './value.js';
+
+/** Values that are given to the parameters of a template, by name in lower case. */
+export type GivenParameters = ReadonlyMap<string, GivenParameter>;
+
+export interface GivenParameter {
+  readonly name: string;
+  readonly value: ArmValue;
+  /** Where it is given, for messages. */
+  readonly at: string;
+}
+
+/**
+ * The values of a parameters file. References into a key vault are unknown values. Throws MANIFEST_INVALID for an entry
+ * without value. Values are taken as they are: expressions have no meaning there.
+ */
+export function readParametersFile(document: JsonDocument, budget: Budget): GivenParameters {
+  const parameters = memberAnyCase(document.root, 'parameters')?.value;
+  if (parameters?.kind !== 'object') {
+    throw new ToolError('MANIFEST_INVALID', `${document.file} has no parameters`, {
+      where: document.file,
+      want: '"parameters": {"NAME": {"value": ...}}',
+    });
+  }
+  return new Map(
+    parameters.members.map(({ key, start, value }) => {
+      const at = `${locateJson(document, start)} parameters.${key}`;
+      return [key.toLowerCase(), { name: key, value: givenValue(key, value, budget, at), at }];
+    }),
+  );
+}
+
+function givenValue(name: string, entry: JsonNode, budget: Budget, at: string): ArmValue {
+  const value = memberAnyCase(entry, 'value')?.value;
+  if (value !== undefined) return valueOfNode(value, budget);
+  if (memberAnyCase(entry, 'reference') !== undefined) {
+    return unknownBecause(`parameter ${name} comes from a key vault`, name);
+  }
+  throw new ToolError('MANIFEST_INVALID', `parameter ${name} has no value`, {
+    where: at,
+    want: '{"value": ...} or {"reference": ...}',
+  });
+}
+
+const KINDS: Readonly<Record<string, (value: ArmValue) => boolean>> = {
+  string: (value) => typeof value === 'string',
+  securestring: (value) => typeof value === 'string',
+  int: (value) => typeof value === 'bigint',
+  bool: (value) => typeof value === 'boolean',
+  object: isArmObject,
+  secureobject: isArmObject,
+  array: isArmList,
+};
+
+/** The parameters of a template as a scope finds them. `given` must name declared parameters only. */
+export function buildParameters(
+  declarations: JsonMap | undefined,
+  given: GivenParameters,
+  scope: () => Scope,
+  path: string,
+): (name: string) => ArmValue {
+  const declared = new Map(
+    (declarations?.members ?? []).map((member) => [member.key.toLowerCase(), member] as const),
+  );
+  for (const [key, { name, at }] of given) {
+    if (declared.has(key)) continue;
+    throw new ToolError('MANIFEST_INVALID', `the template has no parameter ${name}`, {
+      where: at,
+      want: [...declared.values()].map((member) => member.key).join(', ') || 'no parameters',
+    });
+  }
+  const known = new Map<string, ArmValue>();
+  const running = new Set<string>();
+  return (wanted) => {
+    const key = wanted.toLowerCase();
+    const member = declared.get(key);
+    if (member === undefined) throw misfit(`the template has no parameter ${wanted}`);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    if (running.has(key)) throw misfit(`the default of parameter ${member.key} needs itself`);
+    running.add(key);
+    const at = `${path}parameters.${member.key}`;
+    const found = given.get(key);
+    const value = found?.value ?? defaultOf(member.key, member.value, scope(), at);
+    const where = found === undefined ? scope().locate(member.value, at) : found.at;
+    checkValue(member.key, member.value, value, where, scope().engine.budget);
+    running.delete(key);
+    known.set(key, value);
+    return value;
+  };
+}
+
+function defaultOf(name: string, declaration: JsonNode, scope: Scope, path: string): ArmValue {
+  // A value in the declaration is what the generator of Azure's command line understands; Azure itself does not.
+  const given = memberAnyCase(declaration, 'value')?.value;
+  if (given !== undefined) return evaluateNode(given, scope, `${path}.value`);
+  const value = memberAnyCase(declaration, 'defaultValue')?.value;
+  if (value !== undefined) return evaluateNode(value, scope, `${path}.defaultValue`);
+  const nullable = memberAnyCase(declaration, 'nullable')?.value;
+  if (nullable?.kind === 'boolean' && nullable.value) return null;
+  return unknownBecause(`parameter ${name} has no value`, name);
+}
+
+/** Type and allowed values. Messages hold no values, which may be secret. */
+function checkValue(
+  name: string,
+  declaration: JsonNode,
+  value: ArmValue,
+  where: string,
+  budget: Budget,
+): void {
+  if (isUnknown(value) || value === null) return;
+  const type = memberAnyCase(declaration, 'type')?.value;
+  const word = type?.kind === 'string' ? type.value.toLowerCase() : '';
+  const fits = Object.hasOwn(KINDS, word) ? KINDS[word] : undefined;
+  if (fits !== undefined && !fits(value)) {
+    throw new ToolError('MANIFEST_INVALID', `parameter ${name} has the wrong type`, {
+      where,
+      want: word,
+      got: kindOfArm(value),
+    });
+  }
+  const allowed = memberAnyCase(declaration, 'allowedValues')?.value;
+  if (allowed?.kind !== 'array' || isArmList(value)) return;
+  const accepts = allowed.items.some((item) => isSame(valueOfNode(item, budget), value));
+  if (accepts) return;
+  throw new ToolError('MANIFEST_INVALID', `parameter ${name} has a value that is not allowed`, {
+    where,
+    want: 'one of its allowedValues',
+  });
+}
+
+function isSame(allowed: ArmValue, value: ArmValue): boolean {
+  const bothText = typeof allowed === 'string' && typeof value === 'string';
+  return bothText ? allowed.toLowerCase() === value.toLowerCase() : sameArm(allowed, value);
+}

@@ -1,0 +1,418 @@
+/**
+ * Template -> the container groups that it deploys, with all expressions evaluated: loops, conditions, nested and linked
+ * templates included. Values that only the deployment knows stay unknown values.
+ */
+import { ToolError } from '../../core/error.js';
+import {
+  type JsonDocument,
+  type JsonMap,
+  type JsonMember,
+  type JsonNode,
+  locateJson,
+} from '../../core/json-tree.js';
+import { LIMITS } from '../../core/limits.js';
+import type { NoticeSink } from '../../core/notice.js';
+import { readCount } from './copy.js';
+import { evaluateNode } from './evaluate.js';
+import { parseExpression } from './expression.js';
+import { misfit } from './functions/row.js';
+import { memberAnyCase, type NodePath, printPath } from './nodes.js';
+import { buildParameters, type GivenParameters } from './parameters.js';
+import { type Engine, type Scope, type UserFunction, withLoop } from './scope.js';
+import { type ArmValue, type Budget, isArmObject, isUnknown } from './value.js';
+
+/** Types of resources that run containers, in lower case, with their proper spelling. */
+export const GROUP_TYPES: Readonly<Record<string, string>> = {
+  'microsoft.containerinstance/containergroups': 'Microsoft.ContainerInstance/containerGroups',
+  'microsoft.containerinstance/containergroupprofiles':
+    'Microsoft.ContainerInstance/containerGroupProfiles',
+};
+
+const DEPLOYMENT_TYPE = 'microsoft.resources/deployments';
+/** Members of a group that its policy depends on; the others are not evaluated. */
+const READ_MEMBERS = new Set(['name', 'tags', 'properties']);
+const READ_PROPERTIES = new Set([
+  'ostype',
+  'containers',
+  'initcontainers',
+  'volumes',
+  'confidentialcomputeproperties',
+  'copy',
+]);
+
+/** What is evaluated. */
+export interface TemplateInput {
+  readonly document: JsonDocument;
+  readonly given: GivenParameters;
+  /** Linked templates by the path that listLinkedTemplates gives them. */
+  readonly linked: ReadonlyMap<string, JsonDocument>;
+  readonly budget: Budget;
+  readonly notices: NoticeSink;
+}
+
+/** One container group (or profile) that is deployed. */
+export interface EvaluatedGroup {
+  /** Type in its proper spelling. */
+  readonly kind: string;
+  /** Members name, tags and properties as far as policies depend on them. */
+  readonly value: ReadonlyMap<string, ArmValue>;
+  /** The file that it stands in, and where there. Instances of a loop share it. */
+  readonly document: JsonDocument;
+  readonly path: NodePath;
+}
+
+/** All container groups of a template in document order. Throws MANIFEST_*, ARM_EXPRESSION, LIMIT_EXCEEDED. */
+export function evaluateTemplate(input: TemplateInput): readonly EvaluatedGroup[] {
+  const trees = new Map<string, ReturnType<typeof parseExpression>>();
+  const engine: Engine = {
+    budget: input.budget,
+    parse: (source) => {
+      const tree = trees.get(source) ?? parseExpression(source);
+      trees.set(source, tree);
+      return tree;
+    },
+  };
+  const walk: Walk = { input, engine, groups: [] };
+  const { document, given } = input;
+  const place: Place = { document, path: [], depth: 0 };
+  walkResources(document.root, buildScope(document.root, given, place, engine), place, walk);
+  return walk.groups;
+}
+
+interface Walk {
+  readonly input: TemplateInput;
+  readonly engine: Engine;
+  readonly groups: EvaluatedGroup[];
+}
+
+/** Where a template stands: the outermost, or one within a deployment resource. */
+interface Place {
+  readonly document: JsonDocument;
+  readonly path: NodePath;
+  readonly depth: number;
+}
+
+/** The scope of a template with parameters, variables and functions of its own. */
+function buildScope(
+  template: JsonNode,
+  given: GivenParameters,
+  { document, path }: Place,
+  engine: Engine,
+): Scope {
+  const prefix = path.length === 0 ? '' : `${printPath(path)}.`;
+  const locate = (node: JsonNode, at: string) => `${locateJson(document, node.start)} ${at}`;
+  const functions = readFunctions(memberAnyCase(template, 'functions')?.value, prefix);
+  const bare = {
+    engine,
+    locate,
+    loops: new Map(),
+    lambda: new Map(),
+    userFunction: (namespace: string, name: string) =>
+      functions.get(`${namespace}.${name}`.toLowerCase()),
+  };
+  const declarations = memberAnyCase(template, 'parameters')?.value;
+  const scope: Scope = {
+    ...bare,
+    parameter: buildParameters(mapOf(declarations), given, () => scope, prefix),
+    variable: buildVariables(mapOf(memberAnyCase(template, 'variables')?.value), () => scope, prefix),
+  };
+  return scope;
+}
+
+const mapOf = (node: JsonNode | undefined): JsonMap | undefined =>
+  node?.kind === 'object' ? node : undefined;
+
+/** Variables are evaluated when they are used, once. */
+function buildVariables(
+  variables: JsonMap | undefined,
+  scope: () => Scope,
+  prefix: string,
+): (name: string) => ArmValue {
+  const work = new Map<string, readonly [string, () => ArmValue]>();
+  for (const { key, value } of variables?.members ?? []) {
+    if (key.toLowerCase() !== 'copy') {
+      const path = `${prefix}variables.${key}`;
+      work.set(key.toLowerCase(), [key, () => evaluateNode(value, scope(), path)]);
+      continue;
+    }
+    for (const loop of value.kind === 'array' ? value.items : []) {
+      const name = memberAnyCase(loop, 'name')?.value;
+      if (name?.kind !== 'string') continue;
+      const only: JsonMap = { ...variables!, members: [{ key, start: loop.start, value: { ...loop, kind: 'array', items: [loop] } as JsonNode }] };
+      work.set(name.value.toLowerCase(), [
+        name.value,
+        () => {
+          const made = evaluateNode(only, scope(), `${prefix}variables`);
+          return (isArmObject(made) ? made.get(name.value) : undefined) ?? null;
+        },
+      ]);
+    }
+  }
+  const known = new Map<string, ArmValue>();
+  const running = new Set<string>();
+  return (wanted) => {
+    const key = wanted.toLowerCase();
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const [name, evaluate] = work.get(key) ?? [];
+    if (evaluate === undefined) throw misfit(`the template has no variable ${wanted}`);
+    if (running.has(key)) throw misfit(`variable ${name} needs itself`);
+    running.add(key);
+    const value = evaluate();
+    running.delete(key);
+    known.set(key, value);
+    return value;
+  };
+}
+
+/** `functions: [{namespace, members: {NAME: {parameters, output}}}]`, by `namespace.name` in lower case. */
+function readFunctions(
+  node: JsonNode | undefined,
+  prefix: string,
+): ReadonlyMap<string, UserFunction> {
+  const found = new Map<string, UserFunction>();
+  for (const [i, space] of (node?.kind === 'array' ? node.items : []).entries()) {
+    const namespace = memberAnyCase(space, 'namespace')?.value;
+    const members = mapOf(memberAnyCase(space, 'members')?.value)?.members ?? [];
+    if (namespace?.kind !== 'string') continue;
+    for (const { key, value } of members) {
+      const output = memberAnyCase(memberAnyCase(value, 'output')?.value, 'value')?.value;
+      if (output === undefined) continue;
+      found.set(`${namespace.value}.${key}`.toLowerCase(), {
+        parameters: functionParameters(memberAnyCase(value, 'parameters')),
+        output,
+        path: `${prefix}functions[${i}].members.${key}.output.value`,
+      });
+    }
+  }
+  return found;
+}
+
+function functionParameters(member: JsonMember | undefined): readonly string[] {
+  const items = member?.value.kind === 'array' ? member.value.items : [];
+  return items.map((item) => {
+    const name = memberAnyCase(item, 'name')?.value;
+    return name?.kind === 'string' ? name.value : '';
+  });
+}
+
+/** Visits the resources of a template: a list, or a map of symbolic names. */
+function walkResources(template: JsonNode, scope: Scope, place: Place, walk: Walk): void {
+  const member = memberAnyCase(template, 'resources');
+  const { value: resources, key = 'resources' } = member ?? {};
+  if (resources?.kind === 'array') {
+    for (const [i, item] of resources.items.entries()) {
+      walkResource(item, scope, { ...place, path: [...place.path, key, i] }, walk);
+    }
+  } else if (resources?.kind === 'object') {
+    for (const { key: name, value } of resources.members) {
+      walkResource(value, scope, { ...place, path: [...place.path, key, name] }, walk);
+    }
+  } else {
+    throw new ToolError('MANIFEST_INVALID', `${place.document.file} has no resources`, {
+      where: scope.locate(template, printPath(place.path)),
+      want: 'a list or map named resources',
+    });
+  }
+}
+
+function walkResource(node: JsonNode, scope: Scope, place: Place, walk: Walk): void {
+  const path = printPath(place.path);
+  if (node.kind !== 'object') {
+    throw new ToolError('MANIFEST_INVALID', 'a resource is not an object', {
+      where: scope.locate(node, path),
+      got: node.kind,
+    });
+  }
+  const type = typeOf(node, scope, path, walk);
+  const isGroup = type !== undefined && Object.hasOwn(GROUP_TYPES, type);
+  if (!isGroup && type !== DEPLOYMENT_TYPE) return;
+  if (isExisting(node) || !isDeployed(node, scope, path, walk)) return;
+  for (const instance of instancesOf(node, scope, path)) {
+    if (isGroup) addGroup(GROUP_TYPES[type]!, node, instance, place, walk);
+    else walkDeployment(node, instance, place, walk);
+  }
+}
+
+/** The type in lower case; undefined, with a notice, if it is not known. */
+function typeOf(node: JsonMap, scope: Scope, path: string, { input }: Walk): string | undefined {
+  const member = memberAnyCase(node, 'type');
+  if (member === undefined) {
+    throw new ToolError('MANIFEST_INVALID', 'a resource has no type', {
+      where: scope.locate(node, path),
+    });
+  }
+  const type = evaluateNode(member.value, scope, `${path}.${member.key}`);
+  if (typeof type === 'string') return type.toLowerCase();
+  input.notices({
+    code: 'resource-type-unknown',
+    message: 'the type of a resource is not known before the deployment; it gets no policy',
+    where: scope.locate(node, path),
+  });
+  return undefined;
+}
+
+/** True for a resource of language version 2.0 that is only referred to. */
+function isExisting(node: JsonMap): boolean {
+  const existing = memberAnyCase(node, 'existing')?.value;
+  return existing?.kind === 'boolean' && existing.value;
+}
+
+function isDeployed(node: JsonMap, scope: Scope, path: string, { input }: Walk): boolean {
+  const member = memberAnyCase(node, 'condition');
+  if (member === undefined) return true;
+  const inLoop = memberAnyCase(node, 'copy') !== undefined;
+  const condition = inLoop ? true : evaluateNode(member.value, scope, `${path}.${member.key}`);
+  if (isUnknown(condition)) {
+    input.notices({
+      code: 'condition-unknown',
+      message: 'the condition of a resource is not known before the deployment; it is taken as true',
+      where: scope.locate(member.value, `${path}.${member.key}`),
+    });
+    return true;
+  }
+  if (typeof condition === 'boolean') return condition;
+  throw new ToolError('MANIFEST_INVALID', 'the condition of a resource is no bool', {
+    where: scope.locate(member.value, `${path}.${member.key}`),
+  });
+}
+
+/** One scope per instance of a resource: one without copy loop. */
+function instancesOf(node: JsonMap, scope: Scope, path: string): readonly Scope[] {
+  const copy = memberAnyCase(node, 'copy');
+  if (copy === undefined) return [scope];
+  const at = `${path}.${copy.key}`;
+  const name = memberAnyCase(copy.value, 'name')?.value;
+  const count = memberAnyCase(copy.value, 'count')?.value;
+  if (name?.kind !== 'string' || count === undefined) {
+    throw new ToolError('MANIFEST_INVALID', 'a copy loop has no name or no count', {
+      where: scope.locate(copy.value, at),
+    });
+  }
+  const times = readCount(count, scope, `${at}.count`);
+  if (typeof times !== 'number') {
+    throw new ToolError('ARM_UNKNOWN_VALUE', 'the count of a copy loop is not known', {
+      where: scope.locate(count, `${at}.count`),
+      got: times.opaque,
+    });
+  }
+  const condition = memberAnyCase(node, 'condition');
+  const all = Array.from({ length: times }, (_value, index) =>
+    withLoop(scope, name.value, index, true),
+  );
+  if (condition === undefined) return all;
+  return all.filter((one) => evaluateNode(condition.value, one, `${path}.condition`) !== false);
+}
+
+function addGroup(kind: string, node: JsonMap, scope: Scope, place: Place, walk: Walk): void {
+  if (walk.groups.length >= LIMITS.armGroups) {
+    throw new ToolError('LIMIT_EXCEEDED', 'the template has too many container groups', {
+      where: scope.locate(node, printPath(place.path)),
+      want: `at most ${LIMITS.armGroups}`,
+    });
+  }
+  const path = printPath(place.path);
+  const value = new Map<string, ArmValue>();
+  for (const member of node.members) {
+    const key = member.key.toLowerCase();
+    if (!READ_MEMBERS.has(key)) continue;
+    const at = `${path}.${member.key}`;
+    value.set(member.key, evaluateNode(key === 'properties' ? readPart(member.value) : member.value, scope, at));
+  }
+  walk.groups.push({ kind, value, document: place.document, path: place.path });
+}
+
+/** The properties without those that no policy depends on. */
+function readPart(properties: JsonNode): JsonNode {
+  if (properties.kind !== 'object') return properties;
+  const members = properties.members.filter(({ key }) => READ_PROPERTIES.has(key.toLowerCase()));
+  return { ...properties, members };
+}
+
+/** A deployment within the template: its own template, nested or linked. */
+function walkDeployment(node: JsonMap, scope: Scope, place: Place, walk: Walk): void {
+  const path = printPath(place.path);
+  if (place.depth >= LIMITS.armTemplateDepth) {
+    throw new ToolError('LIMIT_EXCEEDED', 'templates are nested too deeply', {
+      where: scope.locate(node, path),
+      want: `at most ${LIMITS.armTemplateDepth} levels`,
+    });
+  }
+  const member = memberAnyCase(node, 'properties');
+  const properties = member?.value;
+  const template = memberAnyCase(properties, 'template');
+  const nested = template?.value.kind === 'object' ? template : undefined;
+  const key = member?.key ?? 'properties';
+  if (nested === undefined) return walkLinked(node, scope, place, walk);
+  const inner: Place = {
+    ...place,
+    depth: place.depth + 1,
+    path: [...place.path, key, nested.key],
+  };
+  const isInner = scopeOf(properties) === 'inner';
+  const given = isInner ? passedParameters(properties, scope, `${path}.${key}`) : new Map();
+  const innerScope = isInner ? buildScope(nested.value, given, inner, walk.engine) : scope;
+  walkResources(nested.value, innerScope, inner, walk);
+}
+
+/** Where expressions of a nested template are evaluated; without a word in the template around it. */
+function scopeOf(properties: JsonNode | undefined): 'inner' | 'outer' {
+  const options = memberAnyCase(properties, 'expressionEvaluationOptions')?.value;
+  const scope = memberAnyCase(options, 'scope')?.value;
+  return scope?.kind === 'string' && scope.value.toLowerCase() === 'inner' ? 'inner' : 'outer';
+}
+
+/** The parameters that a deployment passes on, evaluated where it stands. */
+function passedParameters(
+  properties: JsonNode | undefined,
+  scope: Scope,
+  path: string,
+): GivenParameters {
+  const parameters = mapOf(memberAnyCase(properties, 'parameters')?.value);
+  return new Map(
+    (parameters?.members ?? []).map(({ key, value }) => {
+      const at = `${path}.parameters.${key}`;
+      const entry = evaluateNode(value, scope, at);
+      const given = isArmObject(entry) ? entry.get('value') : undefined;
+      const unknown = isUnknown(entry) ? entry : undefined;
+      const where = scope.locate(value, at);
+      return [key.toLowerCase(), { name: key, value: given ?? unknown ?? reference(key), at: where }];
+    }),
+  );
+}
+
+function reference(name: string): ArmValue {
+  const reason = `parameter ${name} of a nested template comes from a key vault`;
+  return { opaque: reason, causes: [{ reason }] };
+}
+
+function walkLinked(node: JsonMap, scope: Scope, place: Place, walk: Walk): void {
+  const path = printPath(place.path);
+  const member = memberAnyCase(node, 'properties');
+  const link = memberAnyCase(member?.value, 'templateLink')?.value;
+  const relative = memberAnyCase(link, 'relativePath')?.value;
+  const target = relative === undefined ? null : evaluateNode(relative, scope, `${path}.relativePath`);
+  const linked = typeof target === 'string' ? walk.input.linked.get(linkedPath(place.document.file, target)) : undefined;
+  if (linked === undefined) {
+    walk.input.notices({
+      code: 'linked-template-not-read',
+      message: 'the template of a deployment is not at hand; its container groups, if any, get no policy',
+      where: scope.locate(node, path),
+    });
+    return;
+  }
+  const inner: Place = { document: linked, path: [], depth: place.depth + 1 };
+  const given = passedParameters(member?.value, scope, `${path}.properties`);
+  walkResources(linked.root, buildScope(linked.root, given, inner, walk.engine), inner, walk);
+}
+
+/** The path of a linked template: relative to the folder of the file that names it; `/` between its parts. */
+export function linkedPath(file: string, relative: string): string {
+  const parts = file.replaceAll('\\', '/').split('/').slice(0, -1);
+  for (const part of relative.replaceAll('\\', '/').split('/')) {
+    if (part === '.' || part === '') continue;
+    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..' && parts.at(-1) !== '') parts.pop();
+    else parts.push(part);
+  }
+  return parts.join('/');
+}
