@@ -201,9 +201,9 @@ function parseString(scanner: Scanner): JsonString {
     const next = scanner.text[scanner.offset];
     if (next === '"') break;
     if (next === '\\') {
-      const escape = match(scanner, ESCAPE);
-      if (escape === undefined) throw failure(scanner, 'a string holds an unknown escape');
-      value += unescape(escape);
+      const sequence = match(scanner, ESCAPE);
+      if (sequence === undefined) throw failure(scanner, 'a string holds an unknown escape');
+      value += decodeEscape(sequence);
       continue;
     }
     if (next === undefined) {
@@ -219,9 +219,9 @@ function parseString(scanner: Scanner): JsonString {
   return { kind: 'string', value, multiLine, start, end: scanner.offset };
 }
 
-function unescape(escape: string): string {
-  const letter = escape[1] ?? '';
-  if (letter === 'u') return String.fromCharCode(Number.parseInt(escape.slice(2), 16));
+function decodeEscape(sequence: string): string {
+  const letter = sequence[1] ?? '';
+  if (letter === 'u') return String.fromCharCode(Number.parseInt(sequence.slice(2), 16));
   return ESCAPES[letter] ?? letter;
 }
 

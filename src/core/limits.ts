@@ -23,6 +23,8 @@ export const LIMITS = {
   jsonNumberChars: 400,
   /** Characters of one template expression: Azure takes no longer one. */
   armExpressionChars: 24_576,
+  /** Characters of a text in which the reference's partial evaluation looks for expressions. */
+  armReplacedChars: 1 * MIB,
   /** Nesting within one template expression; real ones stay below 20. */
   armExpressionDepth: 100,
   /** Steps of one template's evaluation: function calls, references and values made. */

@@ -3,7 +3,9 @@
  * template. Read only; nothing is checked but the place.
  */
 import { ToolError } from '../core/error.js';
-import { parseJson } from '../core/json.js';
+import { type JsonNode, type JsonString, locateJson } from '../core/json-tree.js';
+import { memberAnyCase } from './arm/nodes.js';
+import { parseArmFile } from './arm/parse.js';
 import { childOf, locate, type YamlContent, type YamlDocument } from './yaml/node.js';
 import { parseYaml } from './yaml/parse.js';
 
@@ -73,42 +75,40 @@ function describe(object: YamlContent | undefined): string {
 }
 
 /**
- * All policies of container groups in an ARM template: each `confidentialComputeProperties.ccePolicy` that is a text.
- * An expression in its place is an error: it has no measurement before deployment. Throws as parseJson.
+ * All policies of container groups in an ARM template: each `confidentialComputeProperties.ccePolicy` that is a text,
+ * names in any case, comments skipped. An expression in its place is an error: it has no measurement before deployment.
+ * Throws as parseArmFile.
  */
 export function findTemplatePolicies(text: string, file: string): EmbeddedPolicy[] {
   const found: EmbeddedPolicy[] = [];
-  walk(parseJson(text, file), '', '', (value, path, name) => {
-    const at = `${file} ${path}`;
-    if (value.startsWith('[')) {
+  const document = parseArmFile(text, file);
+  walk(document.root, '', '', (node, path, name) => {
+    const at = `${locateJson(document, node.start)} ${path}`;
+    if (node.value.startsWith('[')) {
       throw new ToolError('POLICY_UNREADABLE', 'the policy is an expression', {
         where: at,
         hints: ['measure the template after the policy text was written into it'],
       });
     }
-    found.push({ value, target: 'aci', workload: `containerGroup ${name}`.trim(), at });
+    found.push({ value: node.value, target: 'aci', workload: `containerGroup ${name}`.trim(), at });
   });
   return found;
 }
 
-type Visit = (value: string, path: string, name: string) => void;
+type Visit = (node: JsonString, path: string, name: string) => void;
 
-function walk(node: unknown, path: string, name: string, visit: Visit): void {
-  if (Array.isArray(node)) {
-    for (const [i, item] of node.entries()) walk(item, `${path}[${i}]`, name, visit);
-    return;
+function walk(node: JsonNode, path: string, name: string, visit: Visit): void {
+  if (node.kind === 'array') {
+    for (const [i, item] of node.items.entries()) walk(item, `${path}[${i}]`, name, visit);
   }
-  if (typeof node !== 'object' || node === null) return;
-  const members = node as Record<string, unknown>;
-  const own =
-    typeof members.name === 'string' && typeof members.type === 'string' ? members.name : name;
-  for (const [key, value] of Object.entries(members)) {
+  if (node.kind !== 'object') return;
+  const [named, typed] = ['name', 'type'].map((key) => memberAnyCase(node, key)?.value);
+  const own = named?.kind === 'string' && typed?.kind === 'string' ? named.value : name;
+  for (const { key, value } of node.members) {
     const here = path === '' ? key : `${path}.${key}`;
-    const policy =
-      key === 'confidentialComputeProperties'
-        ? (value as Record<string, unknown>)?.ccePolicy
-        : undefined;
-    if (typeof policy === 'string' && policy !== '') visit(policy, `${here}.ccePolicy`, own);
+    const isPlace = key.toLowerCase() === 'confidentialcomputeproperties';
+    const policy = isPlace ? memberAnyCase(value, 'ccePolicy')?.value : undefined;
+    if (policy?.kind === 'string' && policy.value !== '') visit(policy, `${here}.ccePolicy`, own);
     else walk(value, here, own, visit);
   }
 }

@@ -63,19 +63,17 @@ export function measureFile(
 
 /** Initdata as text: what its parts hold may look like anything. */
 const INITDATA = /^(?:\s|#[^\n]*\n)*(?:(?:version|algorithm)\s*=|\[data\])/;
-/** JSON from the first character on: a line of a policy inside of initdata may start so too. */
-const OBJECT = /^\uFEFF?\s*\{/;
+/** JSON from the first character on, comments skipped: a line of a policy inside of initdata may start so too. */
+const OBJECT = /^\uFEFF?(?:\s|\/\/[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*\{/;
 const KUBERNETES_FIELD = /^(?:- )?\s*["']?(?:apiVersion|kind)["']?\s*:/m;
 
 /** Policies in a manifest or template; undefined if the file is neither. */
 export function findEmbedded(bytes: Uint8Array, file: string): EmbeddedPolicy[] | undefined {
   const text = decodeUtf8(bytes);
   if (text === undefined || isPolicyText(bytes) || INITDATA.test(text)) return undefined;
-  if (/^\uFEFF?\s*\{/.test(text) && /"resources"\s*:/.test(text))
-    return findTemplatePolicies(text, file);
-  return OBJECT.test(text) || KUBERNETES_FIELD.test(text)
-    ? findAnnotatedPolicies(text, file)
-    : undefined;
+  const isObject = OBJECT.test(text);
+  if (isObject && /"resources"\s*:/i.test(text)) return findTemplatePolicies(text, file);
+  return isObject || KUBERNETES_FIELD.test(text) ? findAnnotatedPolicies(text, file) : undefined;
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

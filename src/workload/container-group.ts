@@ -136,6 +136,12 @@ export interface WildcardQuestion {
   readonly text: string;
   readonly variable: string;
   readonly at: string;
+  /** Name of the container, where it has one. */
+  readonly container?: string;
+  /** Why the value is not known, e.g. `parameter tag has no value`. */
+  readonly reasons?: readonly string[];
+  /** Template parameters that would make it known. */
+  readonly parameters?: readonly string[];
 }
 
 /**

@@ -1,4 +1,6 @@
 /** One call of an expression: functions that look around, functions of the template, and those of the tables. */
+
+import { ToolError } from '../../core/error.js';
 import { evaluateExpression, evaluateNode } from './evaluate.js';
 import type { CallExpression, Expression } from './expression.js';
 import { COLLECTION_FUNCTIONS } from './functions/collection.js';
@@ -16,7 +18,6 @@ import { TEXT_FUNCTIONS } from './functions/text.js';
 import { LAMBDA_FUNCTIONS } from './lambda.js';
 import type { Scope } from './scope.js';
 import { type ArmValue, findUnknown, isUnknown } from './value.js';
-import { ToolError } from '../../core/error.js';
 
 /** Functions that get their arguments unevaluated, or look into the scope. */
 type ScopeFunction = (args: readonly Expression[], scope: Scope) => ArmValue;
@@ -65,11 +66,19 @@ const evaluateAll = (args: readonly Expression[], scope: Scope): readonly ArmVal
 function callRow(row: FunctionRow, args: readonly ArmValue[], { engine }: Scope): ArmValue {
   const [least, most] = row.arity;
   if (args.length < least || args.length > most) {
-    const bound = Number.isFinite(most) ? (least === most ? `${least}` : `${least} to ${most}`) : `${least} or more`;
+    const bound = Number.isFinite(most)
+      ? least === most
+        ? `${least}`
+        : `${least} to ${most}`
+      : `${least} or more`;
     throw misfit('the number of arguments is wrong', bound, `${args.length}`);
   }
   const unknown =
-    row.unknown === 'deep' ? findUnknown(args, engine.budget) : row.unknown === 'shallow' ? args.find(isUnknown) : undefined;
+    row.unknown === 'deep'
+      ? findUnknown(args, engine.budget)
+      : row.unknown === 'shallow'
+        ? args.find(isUnknown)
+        : undefined;
   return unknown ?? row.run(args, engine.budget);
 }
 
@@ -89,7 +98,12 @@ function named(error: unknown, name: string): unknown {
 /** Only the branch that is chosen is evaluated. */
 function chooseBranch(args: readonly Expression[], scope: Scope): ArmValue {
   const [condition, whenTrue, whenFalse, ...rest] = args;
-  if (condition === undefined || whenTrue === undefined || whenFalse === undefined || rest.length > 0) {
+  if (
+    condition === undefined ||
+    whenTrue === undefined ||
+    whenFalse === undefined ||
+    rest.length > 0
+  ) {
     throw misfit('the number of arguments is wrong', '3', `${args.length}`);
   }
   const chosen = evaluateExpression(condition, scope);
@@ -118,7 +132,10 @@ function copyIndex(args: readonly Expression[], scope: Scope): ArmValue {
   const loop = isNamed ? textArg(values, 0).toLowerCase() : scope.resourceLoop;
   const index = loop === undefined ? undefined : scope.loops.get(loop);
   if (index === undefined) {
-    throw misfit(isNamed ? 'there is no such loop around' : 'there is no loop of a resource around', 'copyIndex(NAME) within the loop of that name');
+    throw misfit(
+      isNamed ? 'there is no such loop around' : 'there is no loop of a resource around',
+      'copyIndex(NAME) within the loop of that name',
+    );
   }
   const offset = isNamed ? 1 : 0;
   return index + (values.length > offset ? integerArg(values, offset) : 0n);
@@ -129,7 +146,11 @@ function callUser({ namespace = '', name, args }: CallExpression, scope: Scope):
   const found = scope.userFunction(namespace, name);
   if (found === undefined) throw misfit(`there is no function ${namespace}.${name}`);
   if (args.length !== found.parameters.length) {
-    throw misfit(`${namespace}.${name}(): the number of arguments is wrong`, `${found.parameters.length}`, `${args.length}`);
+    throw misfit(
+      `${namespace}.${name}(): the number of arguments is wrong`,
+      `${found.parameters.length}`,
+      `${args.length}`,
+    );
   }
   const values = new Map(
     evaluateAll(args, scope).map((value, i) => [found.parameters[i]?.toLowerCase() ?? '', value]),

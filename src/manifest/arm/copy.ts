@@ -1,8 +1,9 @@
 /** Copy loops of properties and variables: `"copy": [{"name", "count", "input"}]` -> one array per loop. */
 import { ToolError } from '../../core/error.js';
-import { type JsonNode, type JsonString, jsonMember } from '../../core/json-tree.js';
+import type { JsonNode } from '../../core/json-tree.js';
 import { LIMITS } from '../../core/limits.js';
 import { evaluateNode } from './evaluate.js';
+import { memberAnyCase } from './nodes.js';
 import { type Scope, withLoop } from './scope.js';
 import { type ArmValue, isUnknown, type Unknown } from './value.js';
 
@@ -12,27 +13,30 @@ export function isLoopList(node: JsonNode): node is Extract<JsonNode, { kind: 'a
     node.kind === 'array' &&
     node.items.length > 0 &&
     node.items.every(
-      (item) => jsonMember(item, 'name')?.value.kind === 'string' && jsonMember(item, 'count'),
+      (item) =>
+        memberAnyCase(item, 'name')?.value.kind === 'string' && memberAnyCase(item, 'count'),
     )
   );
 }
 
 /** The properties that loops make: name and items. An unknown count makes an unknown value. */
 export function expandLoops(
-  loops: Extract<JsonNode, { kind: 'array' }>,
+  loops: readonly JsonNode[],
   scope: Scope,
   path: string,
 ): readonly (readonly [string, ArmValue])[] {
-  return loops.items.map((loop, i) => {
+  return loops.map((loop, i) => {
     const at = `${path}[${i}]`;
-    const name = (jsonMember(loop, 'name')?.value as JsonString).value;
-    const input = jsonMember(loop, 'input')?.value;
-    if (input === undefined) {
-      throw new ToolError('MANIFEST_INVALID', `the loop ${name} has no input`, {
+    const named = memberAnyCase(loop, 'name')?.value;
+    const input = memberAnyCase(loop, 'input')?.value;
+    const counted = memberAnyCase(loop, 'count')?.value;
+    if (named?.kind !== 'string' || input === undefined || counted === undefined) {
+      throw new ToolError('MANIFEST_INVALID', 'a copy loop has no name, no count or no input', {
         where: scope.locate(loop, at),
       });
     }
-    const count = readCount(jsonMember(loop, 'count')?.value ?? loop, scope, `${at}.count`);
+    const name = named.value;
+    const count = readCount(counted, scope, `${at}.count`);
     if (typeof count !== 'number') return [name, count];
     scope.engine.budget.produce(count);
     const items = Array.from({ length: count }, (_value, index) =>

@@ -8,8 +8,8 @@ import { hideSecrets } from '../../core/secret.js';
 import { evaluateCall } from './call.js';
 import { expandLoops, isLoopList } from './copy.js';
 import { type AccessExpression, classifyText, type Expression } from './expression.js';
-import { misfit } from './functions/row.js';
 import { numberOf } from './functions/json-text.js';
+import { misfit } from './functions/row.js';
 import type { Scope } from './scope.js';
 import { type ArmValue, armMember, isArmList, isArmObject, isUnknown, kindOfArm } from './value.js';
 
@@ -49,7 +49,7 @@ function evaluateObject(
   const object = new Map<string, ArmValue>();
   for (const { key, value } of node.members) {
     if (key.toLowerCase() === 'copy' && isLoopList(value)) {
-      for (const [name, items] of expandLoops(value, scope, `${path}.${key}`)) {
+      for (const [name, items] of expandLoops(value.items, scope, `${path}.${key}`)) {
         object.set(name, items);
       }
     } else object.set(key, evaluateNode(value, scope, `${path}.${key}`));
@@ -115,7 +115,9 @@ function evaluateAccess({ of, key: keyOf, isSafe }: AccessExpression, scope: Sco
   if (found !== undefined) return found;
   if (isSafe) return null;
   if (typeof key === 'bigint') throw misfit('an index is out of range');
-  throw misfit(keyOf.kind === 'text' ? `there is no property ${keyOf.value}` : 'there is no such property');
+  throw misfit(
+    keyOf.kind === 'text' ? `there is no property ${keyOf.value}` : 'there is no such property',
+  );
 }
 
 /** What stands at a key or index; undefined if nothing does. Throws where the key does not fit. */
@@ -126,5 +128,9 @@ function access(value: ArmValue, key: ArmValue): ArmValue | undefined {
   }
   if (isArmObject(value) && typeof key === 'string') return armMember(value, key);
   const want = isArmList(value) ? 'an int' : isArmObject(value) ? 'a string' : 'an object or array';
-  throw misfit('a property or element does not fit', want, kindOfArm(want.startsWith('an o') ? value : key));
+  throw misfit(
+    'a property or element does not fit',
+    want,
+    kindOfArm(want.startsWith('an o') ? value : key),
+  );
 }

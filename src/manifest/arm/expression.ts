@@ -111,7 +111,8 @@ function parseCall(scanner: Scanner, depth: number): Expression {
   const first = match(scanner, IDENTIFIER);
   if (first === undefined) throw failure(scanner, 'a value is missing');
   skipBlanks(scanner);
-  if (!takeIf(scanner, '.')) return { kind: 'call', name: first, args: parseArguments(scanner, depth) };
+  if (!takeIf(scanner, '.'))
+    return { kind: 'call', name: first, args: parseArguments(scanner, depth) };
   skipBlanks(scanner);
   const name = match(scanner, IDENTIFIER);
   if (name === undefined) throw failure(scanner, 'the name of a function is missing');

@@ -42,7 +42,11 @@ function readLambda(expression: Expression | undefined): Lambda {
 function runner(scope: Scope): Run {
   return ({ names, body }, values) => {
     if (names.length === 0 || names.length > values.length) {
-      throw misfit('a lambda has the wrong number of variables', `1 to ${values.length}`, `${names.length}`);
+      throw misfit(
+        'a lambda has the wrong number of variables',
+        `1 to ${values.length}`,
+        `${names.length}`,
+      );
     }
     const lambda = new Map(scope.lambda);
     for (const [i, name] of names.entries()) lambda.set(name, values[i] ?? null);
@@ -69,7 +73,11 @@ function overList(
 
 function checkArity(args: readonly Expression[], [least, most]: readonly [number, number]): void {
   if (args.length >= least && args.length <= most) return;
-  throw misfit('the number of arguments is wrong', least === most ? `${least}` : `${least} to ${most}`, `${args.length}`);
+  throw misfit(
+    'the number of arguments is wrong',
+    least === most ? `${least}` : `${least} to ${most}`,
+    `${args.length}`,
+  );
 }
 
 function truth(value: ArmValue): boolean | Unknown {
@@ -78,12 +86,17 @@ function truth(value: ArmValue): boolean | Unknown {
 }
 
 /** Items under the key that a lambda gives; an unknown key makes all unknown. */
-function keyed(list: ArmList, lambda: Lambda, run: Run): readonly (readonly [string, ArmValue])[] | Unknown {
+function keyed(
+  list: ArmList,
+  lambda: Lambda,
+  run: Run,
+): readonly (readonly [string, ArmValue])[] | Unknown {
   const pairs: (readonly [string, ArmValue])[] = [];
   for (const item of list) {
     const key = run(lambda, [item]);
     if (isUnknown(key)) return key;
-    if (typeof key !== 'string') throw misfit('a lambda gives the wrong type', 'a string', kindOfArm(key));
+    if (typeof key !== 'string')
+      throw misfit('a lambda gives the wrong type', 'a string', kindOfArm(key));
     pairs.push([key, item]);
   }
   return pairs;

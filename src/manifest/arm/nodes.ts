@@ -1,6 +1,7 @@
 /** Walks over the tree of a template: names of members count in any case, as Resource Manager reads them. */
 import {
   type JsonDocument,
+  type JsonMap,
   type JsonMember,
   type JsonNode,
   locateJson,
@@ -15,6 +16,11 @@ export function memberAnyCase(node: JsonNode | undefined, key: string): JsonMemb
   const exact = node.members.find((member) => member.key === key);
   const wanted = key.toLowerCase();
   return exact ?? node.members.find((member) => member.key.toLowerCase() === wanted);
+}
+
+/** The node if it is an object. */
+export function mapOf(node: JsonNode | undefined): JsonMap | undefined {
+  return node?.kind === 'object' ? node : undefined;
 }
 
 /** What stands behind a path of exact keys and indexes; undefined if nothing does. */

@@ -7,8 +7,8 @@ import {
   locateJson,
 } from '../../core/json-tree.js';
 import { evaluateNode } from './evaluate.js';
-import { misfit } from './functions/row.js';
 import { valueOfNode } from './functions/json-text.js';
+import { misfit } from './functions/row.js';
 import { memberAnyCase } from './nodes.js';
 import type { Scope } from './scope.js';
 import {

@@ -3,23 +3,18 @@
  * templates included. Values that only the deployment knows stay unknown values.
  */
 import { ToolError } from '../../core/error.js';
-import {
-  type JsonDocument,
-  type JsonMap,
-  type JsonMember,
-  type JsonNode,
-  locateJson,
-} from '../../core/json-tree.js';
+import type { JsonDocument, JsonMap, JsonNode } from '../../core/json-tree.js';
 import { LIMITS } from '../../core/limits.js';
 import type { NoticeSink } from '../../core/notice.js';
 import { readCount } from './copy.js';
 import { evaluateNode } from './evaluate.js';
 import { parseExpression } from './expression.js';
-import { misfit } from './functions/row.js';
-import { memberAnyCase, type NodePath, printPath } from './nodes.js';
-import { buildParameters, type GivenParameters } from './parameters.js';
-import { type Engine, type Scope, type UserFunction, withLoop } from './scope.js';
-import { type ArmValue, type Budget, isArmObject, isUnknown } from './value.js';
+import { mapOf, memberAnyCase, type NodePath, printPath } from './nodes.js';
+import type { GivenParameters } from './parameters.js';
+import { linkedPath } from './parse.js';
+import { type Engine, type Scope, withLoop } from './scope.js';
+import { buildScope } from './template-scope.js';
+import { type ArmValue, type Budget, findUnknown, isArmObject, isUnknown } from './value.js';
 
 /** Types of resources that run containers, in lower case, with their proper spelling. */
 export const GROUP_TYPES: Readonly<Record<string, string>> = {
@@ -92,110 +87,6 @@ interface Place {
   readonly depth: number;
 }
 
-/** The scope of a template with parameters, variables and functions of its own. */
-function buildScope(
-  template: JsonNode,
-  given: GivenParameters,
-  { document, path }: Place,
-  engine: Engine,
-): Scope {
-  const prefix = path.length === 0 ? '' : `${printPath(path)}.`;
-  const locate = (node: JsonNode, at: string) => `${locateJson(document, node.start)} ${at}`;
-  const functions = readFunctions(memberAnyCase(template, 'functions')?.value, prefix);
-  const bare = {
-    engine,
-    locate,
-    loops: new Map(),
-    lambda: new Map(),
-    userFunction: (namespace: string, name: string) =>
-      functions.get(`${namespace}.${name}`.toLowerCase()),
-  };
-  const declarations = memberAnyCase(template, 'parameters')?.value;
-  const scope: Scope = {
-    ...bare,
-    parameter: buildParameters(mapOf(declarations), given, () => scope, prefix),
-    variable: buildVariables(mapOf(memberAnyCase(template, 'variables')?.value), () => scope, prefix),
-  };
-  return scope;
-}
-
-const mapOf = (node: JsonNode | undefined): JsonMap | undefined =>
-  node?.kind === 'object' ? node : undefined;
-
-/** Variables are evaluated when they are used, once. */
-function buildVariables(
-  variables: JsonMap | undefined,
-  scope: () => Scope,
-  prefix: string,
-): (name: string) => ArmValue {
-  const work = new Map<string, readonly [string, () => ArmValue]>();
-  for (const { key, value } of variables?.members ?? []) {
-    if (key.toLowerCase() !== 'copy') {
-      const path = `${prefix}variables.${key}`;
-      work.set(key.toLowerCase(), [key, () => evaluateNode(value, scope(), path)]);
-      continue;
-    }
-    for (const loop of value.kind === 'array' ? value.items : []) {
-      const name = memberAnyCase(loop, 'name')?.value;
-      if (name?.kind !== 'string') continue;
-      const only: JsonMap = { ...variables!, members: [{ key, start: loop.start, value: { ...loop, kind: 'array', items: [loop] } as JsonNode }] };
-      work.set(name.value.toLowerCase(), [
-        name.value,
-        () => {
-          const made = evaluateNode(only, scope(), `${prefix}variables`);
-          return (isArmObject(made) ? made.get(name.value) : undefined) ?? null;
-        },
-      ]);
-    }
-  }
-  const known = new Map<string, ArmValue>();
-  const running = new Set<string>();
-  return (wanted) => {
-    const key = wanted.toLowerCase();
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    const [name, evaluate] = work.get(key) ?? [];
-    if (evaluate === undefined) throw misfit(`the template has no variable ${wanted}`);
-    if (running.has(key)) throw misfit(`variable ${name} needs itself`);
-    running.add(key);
-    const value = evaluate();
-    running.delete(key);
-    known.set(key, value);
-    return value;
-  };
-}
-
-/** `functions: [{namespace, members: {NAME: {parameters, output}}}]`, by `namespace.name` in lower case. */
-function readFunctions(
-  node: JsonNode | undefined,
-  prefix: string,
-): ReadonlyMap<string, UserFunction> {
-  const found = new Map<string, UserFunction>();
-  for (const [i, space] of (node?.kind === 'array' ? node.items : []).entries()) {
-    const namespace = memberAnyCase(space, 'namespace')?.value;
-    const members = mapOf(memberAnyCase(space, 'members')?.value)?.members ?? [];
-    if (namespace?.kind !== 'string') continue;
-    for (const { key, value } of members) {
-      const output = memberAnyCase(memberAnyCase(value, 'output')?.value, 'value')?.value;
-      if (output === undefined) continue;
-      found.set(`${namespace.value}.${key}`.toLowerCase(), {
-        parameters: functionParameters(memberAnyCase(value, 'parameters')),
-        output,
-        path: `${prefix}functions[${i}].members.${key}.output.value`,
-      });
-    }
-  }
-  return found;
-}
-
-function functionParameters(member: JsonMember | undefined): readonly string[] {
-  const items = member?.value.kind === 'array' ? member.value.items : [];
-  return items.map((item) => {
-    const name = memberAnyCase(item, 'name')?.value;
-    return name?.kind === 'string' ? name.value : '';
-  });
-}
-
 /** Visits the resources of a template: a list, or a map of symbolic names. */
 function walkResources(template: JsonNode, scope: Scope, place: Place, walk: Walk): void {
   const member = memberAnyCase(template, 'resources');
@@ -266,7 +157,8 @@ function isDeployed(node: JsonMap, scope: Scope, path: string, { input }: Walk):
   if (isUnknown(condition)) {
     input.notices({
       code: 'condition-unknown',
-      message: 'the condition of a resource is not known before the deployment; it is taken as true',
+      message:
+        'the condition of a resource is not known before the deployment; it is taken as true',
       where: scope.locate(member.value, `${path}.${member.key}`),
     });
     return true;
@@ -317,7 +209,11 @@ function addGroup(kind: string, node: JsonMap, scope: Scope, place: Place, walk:
     const key = member.key.toLowerCase();
     if (!READ_MEMBERS.has(key)) continue;
     const at = `${path}.${member.key}`;
-    value.set(member.key, evaluateNode(key === 'properties' ? readPart(member.value) : member.value, scope, at));
+    const part = key === 'properties' ? readPart(member.value) : member.value;
+    const evaluated = evaluateNode(part, scope, at);
+    // Bounds the depth of what other stages walk through.
+    findUnknown([evaluated], walk.input.budget);
+    value.set(member.key, evaluated);
   }
   walk.groups.push({ kind, value, document: place.document, path: place.path });
 }
@@ -343,7 +239,10 @@ function walkDeployment(node: JsonMap, scope: Scope, place: Place, walk: Walk): 
   const template = memberAnyCase(properties, 'template');
   const nested = template?.value.kind === 'object' ? template : undefined;
   const key = member?.key ?? 'properties';
-  if (nested === undefined) return walkLinked(node, scope, place, walk);
+  if (nested === undefined) {
+    walkLinked(node, scope, place, walk);
+    return;
+  }
   const inner: Place = {
     ...place,
     depth: place.depth + 1,
@@ -376,7 +275,10 @@ function passedParameters(
       const given = isArmObject(entry) ? entry.get('value') : undefined;
       const unknown = isUnknown(entry) ? entry : undefined;
       const where = scope.locate(value, at);
-      return [key.toLowerCase(), { name: key, value: given ?? unknown ?? reference(key), at: where }];
+      return [
+        key.toLowerCase(),
+        { name: key, value: given ?? unknown ?? reference(key), at: where },
+      ];
     }),
   );
 }
@@ -391,12 +293,17 @@ function walkLinked(node: JsonMap, scope: Scope, place: Place, walk: Walk): void
   const member = memberAnyCase(node, 'properties');
   const link = memberAnyCase(member?.value, 'templateLink')?.value;
   const relative = memberAnyCase(link, 'relativePath')?.value;
-  const target = relative === undefined ? null : evaluateNode(relative, scope, `${path}.relativePath`);
-  const linked = typeof target === 'string' ? walk.input.linked.get(linkedPath(place.document.file, target)) : undefined;
+  const target =
+    relative === undefined ? null : evaluateNode(relative, scope, `${path}.relativePath`);
+  const linked =
+    typeof target === 'string'
+      ? walk.input.linked.get(linkedPath(place.document.file, target))
+      : undefined;
   if (linked === undefined) {
     walk.input.notices({
       code: 'linked-template-not-read',
-      message: 'the template of a deployment is not at hand; its container groups, if any, get no policy',
+      message:
+        'the template of a deployment is not at hand; its container groups, if any, get no policy',
       where: scope.locate(node, path),
     });
     return;
@@ -404,15 +311,4 @@ function walkLinked(node: JsonMap, scope: Scope, place: Place, walk: Walk): void
   const inner: Place = { document: linked, path: [], depth: place.depth + 1 };
   const given = passedParameters(member?.value, scope, `${path}.properties`);
   walkResources(linked.root, buildScope(linked.root, given, inner, walk.engine), inner, walk);
-}
-
-/** The path of a linked template: relative to the folder of the file that names it; `/` between its parts. */
-export function linkedPath(file: string, relative: string): string {
-  const parts = file.replaceAll('\\', '/').split('/').slice(0, -1);
-  for (const part of relative.replaceAll('\\', '/').split('/')) {
-    if (part === '.' || part === '') continue;
-    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..' && parts.at(-1) !== '') parts.pop();
-    else parts.push(part);
-  }
-  return parts.join('/');
 }

@@ -45,8 +45,8 @@ export function findUnknown(values: readonly ArmValue[], budget: Budget): Unknow
   const causes: UnknownCause[] = [];
   const visit = (value: ArmValue): void => {
     budget.step();
-    if (isArmList(value)) value.forEach(visit);
-    else if (isArmObject(value)) for (const member of value.values()) visit(member);
+    if (isArmList(value)) budget.nest(() => value.forEach(visit));
+    else if (isArmObject(value)) budget.nest(() => [...value.values()].forEach(visit));
     else if (isUnknown(value)) causes.push(...value.causes);
   };
   values.forEach(visit);

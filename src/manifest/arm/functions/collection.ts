@@ -121,7 +121,7 @@ function mergeObjects(first: ArmObject, second: ArmObject, budget: Budget): ArmO
     else if (isUnknown(value)) merged.set(place, value);
     else {
       const both = isArmObject(old) && isArmObject(value);
-      merged.set(place, both ? mergeObjects(old, value, budget) : value);
+      merged.set(place, both ? budget.nest(() => mergeObjects(old, value, budget)) : value);
     }
   }
   budget.step(merged.size);

@@ -1,6 +1,13 @@
 /** Strings (template functions "string"), and conversions between strings and values. */
 import { ToolError } from '../../../core/error.js';
-import { type ArmValue, type Budget, isArmList, isArmObject, printArmFloat, printArmJson } from '../value.js';
+import {
+  type ArmValue,
+  type Budget,
+  isArmList,
+  isArmObject,
+  printArmFloat,
+  printArmJson,
+} from '../value.js';
 import { formatText } from './format.js';
 import { parseArmJson } from './json-text.js';
 import {
