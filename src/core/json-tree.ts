@@ -113,11 +113,6 @@ export function parseJsonTree(text: string, file: string, options: JsonTreeOptio
   return { text, file, root, hasComments: scanner.hasComments };
 }
 
-/** The member of an object with exactly this key; undefined if the node is no object or lacks it. */
-export function jsonMember(node: JsonNode | undefined, key: string): JsonMember | undefined {
-  return node?.kind === 'object' ? node.members.find((member) => member.key === key) : undefined;
-}
-
 /** `file:line:column` of an offset. */
 export function locateJson(document: Pick<JsonDocument, 'text' | 'file'>, offset: number): string {
   const before = document.text.slice(0, offset);
