@@ -1,7 +1,7 @@
-// Compiles our rules to WebAssembly with OPA: kata/rules/NAME.rego -> kata/NAME.wasm, and kata/NAME.wasm.json which says
-// what it was made of. Run by `npm run build-policies`, for all rules or those named behind `--`; with `--check` nothing
-// is written, and the status tells whether the files are what would be written (0), differ (1) or cannot be built here
-// (2). Same rules and same OPA, same bytes.
+// Compiles our rules to WebAssembly with OPA: kata/rules/NAME.rego -> kata/NAME.wasm, aci/rules/*.rego -> aci/framework.wasm,
+// and beside each NAME.wasm.json which says what it was made of. Run by `npm run build-policies`, for all rules or those
+// named behind `--`; with `--check` nothing is written, and the status tells whether the files are what would be written
+// (0), differ (1) or cannot be built here (2). Same rules and same OPA, same bytes.
 //
 // The policy is data of the module (data.podseal.policy_data), so that one module serves every policy with these rules.
 // Calls of these functions are changed on the way, which no line of the rules has to know about:
@@ -25,10 +25,15 @@ const STATUS = { differs: 1, cannot: 2 };
 const here = dirname(fileURLToPath(import.meta.url));
 const rulesFolder = join(here, 'kata/rules');
 const outFolder = join(here, 'kata');
+const frameworkRules = join(here, 'aci/rules');
+const frameworkFolder = join(here, 'aci');
+const FRAMEWORK = 'framework';
 /** Where an OPA that this script built itself is kept; npm clears it away. */
 const ownOpa = join(here, `../node_modules/.podseal/opa-${OPA_VERSION}`);
 
 const DATA_MODULE = 'package agent_policy\n\npolicy_data := data.podseal.policy_data\n';
+/** What policies take from the framework beside the answers of its enforcement points. */
+const FRAMEWORK_VALUES = ['reason', 'errors', 'error_objects', 'candidate_containers'];
 /** Functions that are called outside of the module, there named with the prefix. */
 const OUTSIDE = ['regex.match', 'regex.find_all_string_submatch_n'];
 const PREFIX = 'podseal.';
@@ -45,9 +50,11 @@ try {
 
 function main() {
   const opa = findOpa();
-  const all = readdirSync(rulesFolder).filter((file) => file.endsWith('.rego'));
-  const names = named.length > 0 ? named : all.map((file) => basename(file, '.rego')).sort();
-  const files = names.flatMap((name) => buildRules(opa, name));
+  const all = [...regoFiles(rulesFolder).map((file) => basename(file, '.rego')), FRAMEWORK];
+  const names = named.length > 0 ? named : all;
+  const files = names.flatMap((name) =>
+    name === FRAMEWORK ? buildFramework(opa) : buildRules(opa, name),
+  );
   const stale = files.filter(({ path, content }) => !isThere(path, content));
   for (const { path, content } of stale) {
     if (!isCheck) writeFileSync(path, content);
@@ -61,40 +68,69 @@ function isThere(path, content) {
   return existsSync(path) && readFileSync(path).equals(content);
 }
 
+function regoFiles(folder) {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.rego'))
+    .sort();
+}
+
 /** Both files of one rules file. */
 function buildRules(opa, name) {
   const source = readFileSync(join(rulesFolder, `${name}.rego`));
   const entrypoints = [...source.toString().matchAll(/^default (\w+) :=/gm)].map(([, query]) => query);
-  const wasm = compileRules(opa, { name, text: source.toString(), entrypoints });
+  const modules = { [name]: prepare(name, source.toString()), data: DATA_MODULE };
+  const wasm = compileRules(opa, { modules, root: 'agent_policy', entrypoints });
+  const rules = { file: `rules/${name}.rego`, sha256: sha256(source) };
+  return builtFiles(outFolder, { name, rules, wasm, entrypoints });
+}
+
+/** Both files of the framework. Its digest is that of all its rules files, one behind the other in order of their names. */
+function buildFramework(opa) {
+  const names = regoFiles(frameworkRules);
+  const sources = names.map((file) => readFileSync(join(frameworkRules, file), 'utf8'));
+  const points = sources.flatMap((text) => [
+    ...text.matchAll(/^(?:default )?(\w+) := \{"allowed": false\}/gm),
+  ]);
+  const entrypoints = [...points.map(([, point]) => point), ...FRAMEWORK_VALUES];
+  const modules = Object.fromEntries(
+    sources.map((text, i) => [basename(names[i], '.rego'), prepare(names[i], text)]),
+  );
+  const wasm = compileRules(opa, { modules, root: 'framework', entrypoints });
+  const rules = { files: names.map((file) => `rules/${file}`), sha256: sha256(sources.join('')) };
+  return builtFiles(frameworkFolder, { name: FRAMEWORK, rules, wasm, entrypoints });
+}
+
+function builtFiles(folder, { name, rules, wasm, entrypoints }) {
   const about = {
     format: FORMAT,
-    rules: { file: `rules/${name}.rego`, sha256: sha256(source) },
+    rules,
     wasm: { file: `${name}.wasm`, sha256: sha256(wasm) },
     opa: OPA_VERSION,
     builtins: readBuiltins(wasm),
     entrypoints: entrypoints.sort(),
   };
   return [
-    { path: join(outFolder, about.wasm.file), content: wasm },
+    { path: join(folder, about.wasm.file), content: wasm },
     {
-      path: join(outFolder, `${name}.wasm.json`),
+      path: join(folder, `${name}.wasm.json`),
       content: Buffer.from(`${JSON.stringify(about, undefined, 2)}\n`),
     },
   ];
 }
 
-function compileRules(opa, { name, text, entrypoints }) {
+/** `modules` are texts by name; `root` is the package of the entrypoints. */
+function compileRules(opa, { modules, root, entrypoints }) {
+  const files = Object.entries(modules).map(([name, text]) => [`${name}.rego`, text]);
   const capabilities = JSON.parse(run(opa, ['capabilities', '--current']));
   const outside = capabilities.builtins.filter((builtin) => OUTSIDE.includes(builtin.name));
   capabilities.builtins.push(...outside.map((builtin) => ({ ...builtin, name: PREFIX + builtin.name })));
   writeFileSync(join(work, 'capabilities.json'), JSON.stringify(capabilities));
-  writeFileSync(join(work, 'data.rego'), DATA_MODULE);
-  writeFileSync(join(work, `${name}.rego`), prepare(name, text));
+  for (const [file, text] of files) writeFileSync(join(work, file), text);
   run(opa, [
     ...['build', '--target', 'wasm', '--wasm-include-print'],
     ...['--capabilities', 'capabilities.json', '--output', 'bundle.tar.gz'],
-    ...entrypoints.flatMap((query) => ['--entrypoint', `agent_policy/${query}`]),
-    ...[`${name}.rego`, 'data.rego'],
+    ...entrypoints.flatMap((query) => ['--entrypoint', `${root}/${query}`]),
+    ...files.map(([file]) => file),
   ]);
   return memberOf(gunzipSync(readFileSync(join(work, 'bundle.tar.gz'))), '/policy.wasm');
 }

@@ -1,10 +1,11 @@
 /**
  * What our compiled rules call outside of their module (policies/build.mjs): regular expressions with the semantics of
- * RE2, and `print`. Patterns stay compiled from one evaluation to the next.
+ * RE2, semantic versions, and `print`. Patterns stay compiled from one evaluation to the next.
  */
 import type { RE2JS } from 're2js';
 import type { JsonValue } from '../core/json.js';
 import { LIMITS } from '../core/limits.js';
+import { compareSemver, isSemver } from '../core/semver.js';
 
 /** Functions by their name in the module; `undefined` as result is Rego's undefined. */
 export type RegoBuiltins = Readonly<
@@ -23,6 +24,9 @@ export async function openRegoBuiltins(print: (line: string) => void): Promise<R
       const isAsked = typeof text === 'string' && typeof count === 'number';
       return isAsked && found !== undefined ? findAll(found, text, count) : undefined;
     },
+    'semver.is_valid': (version) => typeof version === 'string' && isSemver(version),
+    'semver.compare': (a, b) =>
+      typeof a === 'string' && typeof b === 'string' ? compareSemver(a, b) : undefined,
     'internal.print': (operands) => {
       for (const line of printedLines(operands as JsonValue[][])) print(line);
       return true;

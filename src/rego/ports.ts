@@ -35,3 +35,14 @@ export interface RegoEngine {
   /** Throws POLICY_UNREADABLE if a module is not valid in the dialect. */
   compile(modules: readonly RegoModule[], dialect: RegoDialect): Promise<RegoPolicy>;
 }
+
+/** Port: the framework of guests that enforce CCE policies. */
+export interface FrameworkEngine {
+  /**
+   * The framework alone, compiled ahead of time: policies and fragments are data to it. It answers to
+   * `data.framework.NAME`.
+   */
+  openCompiled(): Promise<RegoPolicy>;
+  /** Modules with the framework beside them. Throws POLICY_UNREADABLE, and ENGINE_ABSENT where nothing runs them. */
+  openModules(modules: readonly RegoModule[], dialect: RegoDialect): Promise<RegoPolicy>;
+}

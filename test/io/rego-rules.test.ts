@@ -16,6 +16,7 @@ import { sha256Hex } from '../../src/core/digest.js';
 import { openRegoBuiltins } from '../../src/io/rego-builtins.js';
 import { readBuiltRules, readRulesWasm } from '../../src/io/rego-rules.js';
 import { QUERIES } from '../../src/policy/kata/read-rules.js';
+import { ENFORCEMENT_POINTS } from '../../src/rego/aci/guests.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const KATA = join(ROOT, 'policies/kata');
@@ -51,6 +52,31 @@ describe.each(names)('WebAssembly of %s', (name) => {
   it('answers every query, and calls nothing that is not there', async () => {
     const { entrypoints, builtins } = describeBuilt();
     expect([...entrypoints].sort()).toEqual([...QUERIES].sort());
+    const known = Object.keys(await openRegoBuiltins(() => {}));
+    expect(known).toEqual(expect.arrayContaining([...builtins]));
+  });
+});
+
+describe('WebAssembly of the framework', () => {
+  const folder = join(ROOT, 'policies/aci');
+  const rules = () =>
+    readdirSync(join(folder, 'rules'))
+      .filter((file) => file.endsWith('.rego'))
+      .sort()
+      .map((file) => readFileSync(join(folder, 'rules', file)));
+
+  it('belongs to the rules beside it', async () => {
+    const [built, ...others] = await readBuiltRules(folder);
+    expect(others).toEqual([]);
+    expect(built?.rulesSha256, REBUILD).toBe(sha256Hex(Buffer.concat(rules())));
+    expect((await readRulesWasm(built!, folder)).length).toBeLessThan(1024 * 1024);
+  });
+
+  it('answers every enforcement point, and calls nothing that is not there', async () => {
+    const text = readFileSync(join(folder, 'framework.wasm.json'), 'utf8');
+    const { entrypoints, builtins } = JSON.parse(text) as Description;
+    const values = ['reason', 'errors', 'error_objects', 'candidate_containers'];
+    expect(entrypoints).toEqual([...Object.keys(ENFORCEMENT_POINTS), ...values].sort());
     const known = Object.keys(await openRegoBuiltins(() => {}));
     expect(known).toEqual(expect.arrayContaining([...builtins]));
   });

@@ -1,0 +1,274 @@
+# How single values of a request are compared with those of the policy.
+package framework
+
+import rego.v1
+
+# The whole text has to match in guests that add anchors; no group is made around the pattern.
+anchored(pattern) := concat("", [opening(pattern), pattern, closing(pattern)])
+
+opening(pattern) := "^" if {
+	features.anchors
+	not startswith(pattern, "^")
+} else := ""
+
+closing(pattern) := "$" if {
+	features.anchors
+	not endswith(pattern, "$")
+} else := ""
+
+# Both lists have the same length, and each element of one is in the other.
+same_members(some_list, other_list) if {
+	count(some_list) == count(other_list)
+	every one in some_list { one in other_list }
+	every one in other_list { one in some_list }
+}
+
+# Environment.
+
+variable_fits(rule, entry) if text_fits(rule.strategy, rule.pattern, entry)
+
+variable_fits(rule, entry) if {
+	features.name_value_rules
+	is_string(rule.name)
+	parts := split(entry, "=")
+	count(parts) > 1
+	text_fits(rule.name_strategy, rule.name, parts[0])
+	text_fits(rule.value_strategy, rule.value, concat("=", array.slice(parts, 1, count(parts))))
+}
+
+text_fits(strategy, pattern, text) if {
+	strategy == "string"
+	pattern == text
+}
+
+text_fits(strategy, pattern, text) if {
+	strategy == "re2"
+	regex.match(anchored(pattern), text)
+}
+
+has_rule(rules, entry) if {
+	rule := rules[_]
+	variable_fits(rule, entry)
+}
+
+environment_fits(rules, entries) if {
+	every entry in entries { has_rule(rules, entry) }
+	required_present(rules, entries)
+}
+
+required_present(rules, entries) if {
+	every rule in rules { is_present(rule, entries) }
+}
+
+is_present(rule, _) if not rule.required
+
+is_present(rule, entries) if {
+	rule.required
+	entry := entries[_]
+	variable_fits(rule, entry)
+}
+
+variable_name(entry) := split(entry, "=")[0]
+
+drops_variables if data.policy.allow_environment_variable_dropping
+
+# The variables that are kept of a request: all of them, or the largest set that an item allows. If two items allow sets of
+# that size that differ, nothing says which one is meant.
+kept_variables(_) := [entry | entry := input.envList[_]] if not drops_variables
+
+kept_variables(items) := kept if {
+	drops_variables
+	sets := [{entry | entry := input.envList[_]; has_rule(item.env_rules, entry)} | item := items[_]]
+	most := max([count(set) | set := sets[_]])
+	largest := {set | set := sets[_]; count(set) == most}
+	count(largest) == 1
+	some kept in largest
+}
+
+# Mounts.
+
+mounts_fit(constraints, elevated) if {
+	every mount in input.mounts { mount_fits(constraints, elevated, mount) }
+}
+
+mount_fits(constraints, _, mount) if {
+	constraint := constraints[_]
+	constraint_fits(constraint, mount)
+}
+
+mount_fits(_, _, mount) if {
+	constraint := data.defaultMounts[_]
+	constraint_fits(constraint, mount)
+}
+
+mount_fits(_, elevated, mount) if {
+	elevated
+	constraint := data.privilegedMounts[_]
+	constraint_fits(constraint, mount)
+}
+
+# The sandbox itself may have a writable /sys.
+mount_fits(_, _, mount) if {
+	features.sandbox_sysfs
+	input.isSandboxContainer
+	mount.type == "sysfs"
+	mount.source == "sysfs"
+	mount.destination == "/sys"
+	same_members(mount.options, ["nosuid", "noexec", "nodev", "rw"])
+}
+
+constraint_fits(constraint, mount) if {
+	constraint.type == mount.type
+	mount.destination != ""
+	constraint.destination == mount.destination
+	source_fits(constraint.source, mount.source)
+	same_members(constraint.options, mount.options)
+}
+
+source_fits(wanted, source) if wanted == source
+
+source_fits(wanted, source) if prefix_fits(wanted, source, data.sandboxPrefix, input.sandboxDir)
+
+source_fits(wanted, source) if prefix_fits(wanted, source, data.hugePagesPrefix, input.hugePagesDir)
+
+source_fits(wanted, source) if {
+	startswith(wanted, data.plan9Prefix)
+	data.metadata.p9mounts[source] == input.containerID
+}
+
+prefix_fits(wanted, source, prefix, folder) if {
+	startswith(wanted, prefix)
+	regex.match(anchored(replace(wanted, prefix, folder)), source)
+}
+
+# Privileges.
+
+privilege_fits(_) if not input.privileged
+
+privilege_fits(elevated) if {
+	input.privileged
+	input.privileged == elevated
+}
+
+new_privileges_fit(refuses) if refuses == false
+
+new_privileges_fit(_) if input.noNewPrivileges == true
+
+# User, groups and umask.
+
+user_fits(user) if {
+	user.umask == input.umask
+	id_fits(user.user_idname, input.user)
+	every group in input.groups { group_fits(user.group_idnames, group) }
+}
+
+group_fits(rules, group) if {
+	rule := rules[_]
+	id_fits(rule, group)
+}
+
+id_fits(rule, _) if rule.strategy == "any"
+
+id_fits(rule, who) if {
+	rule.strategy == "id"
+	rule.pattern == who.id
+}
+
+id_fits(rule, who) if {
+	rule.strategy == "name"
+	rule.pattern == who.name
+}
+
+id_fits(rule, who) if {
+	rule.strategy == "re2"
+	regex.match(anchored(rule.pattern), who.name)
+}
+
+# Capabilities.
+
+capability_sets := ["bounding", "effective", "inheritable", "permitted", "ambient"]
+
+capabilities_equal(some_sets, other_sets) if {
+	every kind in capability_sets { same_members(some_sets[kind], other_sets[kind]) }
+}
+
+# What a container may have: its own sets, or those that the guest gives by default.
+allowed_capabilities(container, _) := container.capabilities if is_object(container.capabilities)
+
+allowed_capabilities(container, privileged) := {
+	"bounding": data.defaultPrivilegedCapabilities,
+	"effective": data.defaultPrivilegedCapabilities,
+	"inheritable": data.defaultPrivilegedCapabilities,
+	"permitted": data.defaultPrivilegedCapabilities,
+	"ambient": [],
+} if {
+	container.capabilities == null
+	starts_elevated(container, privileged)
+}
+
+allowed_capabilities(container, privileged) := {
+	"bounding": data.defaultUnprivilegedCapabilities,
+	"effective": data.defaultUnprivilegedCapabilities,
+	"inheritable": [],
+	"permitted": data.defaultUnprivilegedCapabilities,
+	"ambient": [],
+} if {
+	container.capabilities == null
+	not starts_elevated(container, privileged)
+}
+
+starts_elevated(container, privileged) if {
+	privileged
+	container.allow_elevated
+}
+
+# The switch is older than its meaning: policies of before 0.2.2 do not have it.
+drops_capabilities if {
+	data.policy.allow_capability_dropping
+	at_least(policy_version, "0.2.2")
+}
+
+kept_capabilities(_, _) := input.capabilities if not drops_capabilities
+
+kept_capabilities(containers, privileged) := kept if {
+	drops_capabilities
+	largest := largest_capabilities(containers, privileged)
+	count(largest) == 1
+	some kept in largest
+}
+
+largest_capabilities(containers, privileged) := largest if {
+	sets := [common_capabilities(allowed_capabilities(container, privileged)) |
+		container := containers[_]
+	]
+	most := max([capability_count(set) | set := sets[_]])
+	largest := {set | set := sets[_]; capability_count(set) == most}
+}
+
+common_capabilities(allowed) := {kind: common |
+	some kind in capability_sets
+	asked := input.capabilities[kind]
+	common := {name | name := allowed[kind][_]; name in asked}
+}
+
+capability_count(sets) := sum([count(names) | names := sets[_]])
+
+# Versions of fragments and lists: both numbers, or both semantic versions.
+
+svn_fits(svn, minimum) if {
+	semver.is_valid(svn)
+	semver.is_valid(minimum)
+	semver.compare(svn, minimum) >= 0
+}
+
+svn_fits(svn, minimum) if to_number(svn) >= to_number(minimum)
+
+svn_kinds_differ(svn, minimum) if {
+	semver.is_valid(svn)
+	to_number(minimum) == to_number(minimum)
+}
+
+svn_kinds_differ(svn, minimum) if {
+	semver.is_valid(minimum)
+	to_number(svn) == to_number(svn)
+}

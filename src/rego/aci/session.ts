@@ -1,0 +1,277 @@
+/**
+ * A CCE policy under requests, as the guest runs it (spec aci-framework 3.2, 3.4 and 10.2): one decision per request, with
+ * the state that earlier ones left behind, and fragments loaded between them.
+ */
+import { ToolError } from '../../core/error.js';
+import type { JsonObject, JsonValue } from '../../core/json.js';
+import { isJsonObject } from '../../core/json-equal.js';
+import type { FrameworkEngine, RegoOutcome } from '../ports.js';
+import { DENIAL_BYTES, type Denial, denialOf, errorsOf, faultOf } from './denial.js';
+import { type ActiveFragment, type CceEvaluator, CceEvaluators } from './evaluators.js';
+import { type GuestMount, type GuestOs, startData } from './guest-data.js';
+import { type FrameworkGuest, findFrameworkGuest, lookUpPoint } from './guests.js';
+import { type Kept, keepOf } from './kept.js';
+import { applyOperations, initialMetadata, type Metadata, metadataDocument } from './metadata.js';
+import type { TrustStore } from './trust-store.js';
+
+/** The guest's answer. `error` refuses too: the policy could not decide, or the guest refuses its answer. */
+export interface CceDecision {
+  readonly verdict: 'allow' | 'deny' | 'error';
+  /** What the rule answered, without state operations; absent unless allowed. */
+  readonly result?: JsonObject;
+  /** Operations that the policy's own rule answered with; also of a refused request. */
+  readonly operations?: JsonValue;
+  /** What is left of variables, capabilities and log providers of an allowed request. */
+  readonly kept?: Kept;
+  /** `reason.errors`, where the policy gives such a list. */
+  readonly errors?: readonly string[];
+  /** The whole reason of the policy. */
+  readonly reason?: JsonValue;
+  /** Text of a fault: of the evaluation, of the policy, or of the guest. */
+  readonly fault?: string;
+  /** What the guest sends; absent for faults outside of a decision. */
+  readonly denial?: Denial;
+}
+
+export interface CceSessionOptions {
+  /** A row of FRAMEWORK_GUESTS. */
+  readonly guest: string;
+  readonly os?: GuestOs;
+  /** Longest denial in bytes, 0 for any; default: that of the guest. */
+  readonly denialBytes?: number;
+  /** false: run even a plain policy as a module. */
+  readonly plain?: boolean;
+}
+
+/** What a transaction goes back to. */
+interface Snapshot {
+  readonly metadata: Metadata;
+  readonly mounts: readonly GuestMount[];
+  readonly keys: TrustStore;
+}
+
+/** A policy as loaded by one guest. */
+export class CceSession {
+  readonly guest: FrameworkGuest;
+  readonly #engine: FrameworkEngine;
+  readonly #text: string;
+  readonly #options: CceSessionOptions;
+  readonly #evaluators: CceEvaluators;
+  readonly #os: GuestOs;
+  readonly #denialBytes: number;
+  #metadata: Metadata;
+  #mounts: readonly GuestMount[] = [];
+  #keys: TrustStore = new Map();
+  #fragments: readonly ActiveFragment[] = [];
+  #loading: string | undefined;
+  #evaluator: CceEvaluator | undefined;
+  #snapshot: Snapshot | undefined;
+
+  /** Throws USAGE_CONFLICT for an unknown guest. */
+  constructor(engine: FrameworkEngine, policyText: string, options: CceSessionOptions) {
+    this.guest = findFrameworkGuest(options.guest);
+    this.#engine = engine;
+    this.#text = policyText;
+    this.#options = options;
+    const plain = options.plain ?? true;
+    this.#evaluators = new CceEvaluators(engine, this.guest, policyText, { plain });
+    this.#os = options.os ?? 'linux';
+    this.#denialBytes = options.denialBytes ?? DENIAL_BYTES;
+    this.#metadata = initialMetadata(this.#os);
+  }
+
+  /** The state as rules see it. */
+  get metadata(): JsonObject {
+    return metadataDocument(this.#metadata);
+  }
+
+  /** Keys of ledgers that trust lists brought. */
+  get keys(): TrustStore {
+    return this.#keys;
+  }
+
+  set keys(keys: TrustStore) {
+    this.#keys = keys;
+  }
+
+  /** Fragments whose modules are there. */
+  get activeFragments(): readonly ActiveFragment[] {
+    return this.#fragments;
+  }
+
+  /** Mounts that the guest adds to those that every container may have, such as /etc/hosts. */
+  extendDefaultMounts(mounts: readonly GuestMount[]): void {
+    this.#mounts = [...this.#mounts, ...mounts];
+    this.#evaluator = undefined;
+  }
+
+  /** Begins a transaction. Throws REQUEST_INVALID inside of another. */
+  begin(): void {
+    if (this.#snapshot !== undefined) throw nested('inside of another');
+    this.#snapshot = { metadata: this.#metadata, mounts: this.#mounts, keys: this.#keys };
+  }
+
+  /** Ends it and keeps the state. */
+  commit(): void {
+    if (this.#snapshot === undefined) throw nested('that has not begun');
+    this.#snapshot = undefined;
+  }
+
+  /** Ends it and goes back to the state of its begin. */
+  rollback(): void {
+    if (this.#snapshot === undefined) throw nested('that has not begun');
+    this.#metadata = this.#snapshot.metadata;
+    this.#mounts = this.#snapshot.mounts;
+    this.#keys = this.#snapshot.keys;
+    this.#snapshot = undefined;
+    this.#evaluator = undefined;
+  }
+
+  /** A copy that goes on by itself from the same state. */
+  fork(): CceSession {
+    const copy = new CceSession(this.#engine, this.#text, this.#options);
+    copy.#metadata = this.#metadata;
+    copy.#mounts = this.#mounts;
+    copy.#keys = this.#keys;
+    copy.#fragments = this.#fragments;
+    return copy;
+  }
+
+  /** The value of a path such as `data.framework.candidate_containers`. */
+  async query(path: string, input: JsonObject): Promise<RegoOutcome> {
+    return (await this.#open()).evaluate(path, input);
+  }
+
+  /** Adds a fragment's module, which is asked about next; `load` puts it in front of its removal. */
+  activate(fragment: ActiveFragment): void {
+    this.#fragments = [...this.#fragments.filter(({ id }) => id !== fragment.id), fragment];
+    this.#loading = fragment.namespace;
+    this.#evaluator = undefined;
+  }
+
+  /** The load is over: the module stays or goes. */
+  settle(id: string, stays: boolean): void {
+    if (!stays) this.#fragments = this.#fragments.filter((one) => one.id !== id);
+    this.#loading = undefined;
+    this.#evaluator = undefined;
+  }
+
+  /**
+   * Decides on a request. Throws POLICY_UNREADABLE and ENGINE_ABSENT when the policy is first asked.
+   */
+  async enforce(point: string, input: JsonObject): Promise<CceDecision> {
+    const evaluator = await this.#openOrFault();
+    if (typeof evaluator === 'string') return this.#fault(input, evaluator);
+    const own = this.#take(evaluator.evaluate(`data.policy.${point}`, input));
+    if (own.fault !== undefined) return this.#fault(input, own.fault, own.operations);
+    const told = own.operations === undefined ? {} : { operations: own.operations };
+    const info = this.#lookUp(evaluator, point);
+    if (typeof info === 'string') return this.#fault(input, info, own.operations);
+    const isMissing = Object.keys(own.result).length === 0;
+    if (isMissing && info.available) {
+      return this.#fault(input, `rule for ${point} is missing from policy`, own.operations);
+    }
+    let result: JsonObject = { ...info.defaults, ...own.result };
+    if (isMissing && info.useFramework) {
+      const theirs = this.#take(evaluator.evaluate(`data.framework.${point}`, input));
+      if (theirs.fault !== undefined) return this.#fault(input, theirs.fault);
+      result = theirs.result;
+    }
+    const { allowed } = result;
+    if (allowed === undefined) return this.#fault(input, "unable to find value for key 'allowed'");
+    if (typeof allowed !== 'boolean') {
+      return this.#fault(input, "value for 'allowed' is not a boolean", own.operations);
+    }
+    if (!allowed) return { ...(await this.#deny(point, input)), ...told };
+    const kept = keepOf(point, input, result);
+    if (typeof kept === 'string') return { verdict: 'error', result, fault: kept, ...told };
+    return { verdict: 'allow', result, ...told, ...(kept === undefined ? {} : { kept }) };
+  }
+
+  async #open(): Promise<CceEvaluator> {
+    const { features, frameworkVersion } = this.guest;
+    const start = startData(this.#os);
+    const mounts = start.defaultMounts as readonly JsonValue[];
+    this.#evaluator ??= await this.#evaluators.open({
+      data: {
+        ...start,
+        defaultMounts: [...mounts, ...this.#mounts],
+        metadata: this.metadata,
+        podseal_guest: { framework_version: frameworkVersion, features },
+      },
+      fragments: this.#fragments,
+      loading: this.#loading,
+    });
+    return this.#evaluator;
+  }
+
+  /** A fragment that does not compile is the guest's finding; a policy that does not is no policy. */
+  async #openOrFault(): Promise<CceEvaluator | string> {
+    try {
+      return await this.#open();
+    } catch (error) {
+      const isFragment = this.#loading !== undefined && error instanceof ToolError;
+      if (!isFragment || error.code !== 'POLICY_UNREADABLE') throw error;
+      return `error when compiling modules: ${error.message}`;
+    }
+  }
+
+  /** Applies the operations of an answer, whether it allows or not, and takes them out of it. */
+  #take(outcome: RegoOutcome): Taken {
+    if (outcome.kind === 'failed') return { result: {}, fault: outcome.message };
+    if (outcome.kind === 'undefined') return { result: {} };
+    if (!isJsonObject(outcome.value)) {
+      return { result: {}, fault: 'unable to load results object from Rego query' };
+    }
+    const { metadata: operations, ...result } = outcome.value;
+    if (operations === undefined) return { result };
+    const { metadata, fault } = applyOperations(this.#metadata, operations);
+    this.#metadata = metadata;
+    this.#evaluator = undefined;
+    return fault === undefined ? { result, operations } : { result, operations, fault };
+  }
+
+  /** The version of the policy's api decides what an absent rule means. */
+  #lookUp(evaluator: CceEvaluator, point: string) {
+    const versions = ['api_version', 'api_svn'].flatMap((name) => {
+      const outcome = evaluator.evaluate(`data.policy.${name}`, {});
+      return outcome.kind === 'value' ? [outcome.value] : [];
+    });
+    const [version, other = version] = versions;
+    if (version !== other) return 'complete rules must not produce multiple outputs: api_version';
+    return lookUpPoint(
+      this.guest,
+      point,
+      version === undefined || typeof version === 'string' ? version : '',
+    );
+  }
+
+  async #deny(point: string, input: JsonObject): Promise<CceDecision> {
+    const evaluator = await this.#open();
+    const outcome = evaluator.evaluate('data.policy.reason', { ...input, rule: point });
+    const reason = outcome.kind === 'value' ? outcome.value : undefined;
+    const errors = errorsOf(reason);
+    const denial = denialOf(point, input, reason, this.#denialBytes);
+    return {
+      verdict: 'deny',
+      denial,
+      ...(reason === undefined ? {} : { reason }),
+      ...(errors === undefined ? {} : { errors }),
+    };
+  }
+
+  #fault(input: JsonObject, fault: string, operations?: JsonValue): CceDecision {
+    const denial = faultOf(input, fault, this.#denialBytes);
+    return { verdict: 'error', fault, denial, ...(operations === undefined ? {} : { operations }) };
+  }
+}
+
+interface Taken {
+  readonly result: JsonObject;
+  readonly operations?: JsonValue;
+  readonly fault?: string;
+}
+
+function nested(problem: string): ToolError {
+  return new ToolError('REQUEST_INVALID', `there is a transaction ${problem}`);
+}
