@@ -2,13 +2,9 @@
 //! definite lengths, no repeated map keys.
 
 use crate::crypto::{Hash, Scheme};
+use crate::limits::{CBOR_DEPTH, CHAIN_CERTIFICATES, ENDORSEMENT_BYTES};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
-
-/// Nesting that is followed, as the guest's own decoder allows it.
-const MAX_DEPTH: u8 = 32;
-/// Certificates of a chain.
-const MAX_CHAIN: usize = 100;
 
 /// Labels of the protected header.
 mod label {
@@ -137,7 +133,7 @@ impl<'a> Labels<'a> {
             Key::Label(label) => Some((label, value)),
             _ => None,
         };
-        pairs(decoder, MAX_DEPTH)?
+        pairs(decoder, CBOR_DEPTH)?
             .into_iter()
             .map(labelled)
             .collect::<Option<_>>()
@@ -196,13 +192,14 @@ fn content_type(header: &Labels<'_>) -> Option<()> {
 fn chain<'a>(header: &Labels<'a>) -> Option<Vec<&'a [u8]>> {
     let mut value = header.get(label::CHAIN)?;
     let count = usize::try_from(value.array().ok()??).ok()?;
-    (2..=MAX_CHAIN).contains(&count).then_some(())?;
+    (2..=CHAIN_CERTIFICATES).contains(&count).then_some(())?;
     (0..count).map(|_| value.bytes().ok()).collect()
 }
 
 impl<'a> Envelope<'a> {
     /// Reads an envelope: tag 18 or none, four elements, nothing behind them.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        (bytes.len() <= ENDORSEMENT_BYTES).then_some(())?;
         let array = bytes.strip_prefix(&[0xD2]).unwrap_or(bytes);
         let mut decoder = Decoder::new(array.strip_prefix(&[0x84])?);
         let protected = decoder.bytes().ok()?;

@@ -1,6 +1,7 @@
 //! Revocation lists (RFC 5280, CertificateList), as AMD's ARKs sign them.
 
 use crate::der::{Der, integer, only, tag};
+use crate::limits::CRL_BYTES;
 use crate::time::Seconds;
 use crate::x509::{Name, Signed, read_extensions, read_time};
 
@@ -37,10 +38,12 @@ fn entries(list: &[u8]) -> Option<Vec<&[u8]>> {
 }
 
 impl<'a> RevocationList<'a> {
-    /// Reads one list and nothing behind it. Critical extensions are refused.
+    /// Reads one list of version 2 (or 1, without a version) and nothing behind it. Critical extensions are refused.
     pub(crate) fn parse(der: &'a [u8]) -> Option<Self> {
+        (der.len() <= CRL_BYTES).then_some(())?;
         let (signed, mut body) = Signed::read(der)?;
-        (integer(&mut body)? == [1]).then_some(())?;
+        let version = body.optional(tag::INTEGER)?;
+        version.is_none_or(|version| version == [1]).then_some(())?;
         (body.element(tag::SEQUENCE)?.whole == signed.algorithm).then_some(())?;
         let issuer = Name::read(&mut body)?;
         let this_update = read_time(&mut body)?;
@@ -56,6 +59,7 @@ impl<'a> RevocationList<'a> {
             .optional(tag::SEQUENCE)?
             .map_or_else(|| Some(Vec::new()), entries)?;
         if let Some(extensions) = body.optional(tag::context(0))? {
+            version?;
             no_critical(extensions)?;
         }
         body.end()?;

@@ -1,5 +1,7 @@
 //! Strict DER: tags of one byte, definite and minimal lengths of at most four length bytes.
 
+use crate::limits::OID_BYTES;
+
 /// Tags of the types that certificates use.
 pub(crate) mod tag {
     pub(crate) const BOOLEAN: u8 = 0x01;
@@ -9,10 +11,8 @@ pub(crate) mod tag {
     pub(crate) const NULL: u8 = 0x05;
     pub(crate) const OID: u8 = 0x06;
     pub(crate) const UTF8_STRING: u8 = 0x0C;
-    pub(crate) const NUMERIC_STRING: u8 = 0x12;
     pub(crate) const PRINTABLE_STRING: u8 = 0x13;
     pub(crate) const IA5_STRING: u8 = 0x16;
-    pub(crate) const VISIBLE_STRING: u8 = 0x1A;
     pub(crate) const SEQUENCE: u8 = 0x30;
     pub(crate) const SET: u8 = 0x31;
     pub(crate) const UTC_TIME: u8 = 0x17;
@@ -133,10 +133,10 @@ pub(crate) fn integer<'a>(der: &mut Der<'a>) -> Option<&'a [u8]> {
     }
 }
 
-/// An object identifier whose arcs are minimal, at most 128 bytes of it.
+/// An object identifier whose arcs are minimal.
 pub(crate) fn object_id<'a>(der: &mut Der<'a>) -> Option<&'a [u8]> {
     let contents = der.take(tag::OID)?;
-    let ends = contents.last().is_some_and(|byte| *byte < 0x80) && contents.len() <= 128;
+    let ends = contents.last().is_some_and(|byte| *byte < 0x80) && contents.len() <= OID_BYTES;
     let mut starts = true;
     for byte in contents {
         if starts && *byte == 0x80 {

@@ -2,6 +2,7 @@
 
 mod read;
 
+use crate::limits::EXPECTATION_VALUES;
 use crate::product::{Levels, Line};
 use crate::report::FirmwareVersion;
 use crate::verdict::Refusal;
@@ -153,8 +154,13 @@ impl Expectation {
             (Some(_), true) => return refuse("hostData is given and skip names host-data"),
             _ => {}
         }
-        if self.has_empty_list() {
-            return refuse("a list without elements expects nothing");
+        for length in self.list_lengths() {
+            if length == 0 {
+                return refuse("a list without elements expects nothing");
+            }
+            if length > EXPECTATION_VALUES {
+                return refuse("a list has more than 10000 elements");
+            }
         }
         let needs_chain = self.require_crl || self.csp_ids.is_some() || self.chip_ids.is_some();
         if self.skip.chain && needs_chain {
@@ -205,21 +211,24 @@ impl Expectation {
         }
     }
 
-    fn has_empty_list(&self) -> bool {
+    /// Lengths of all lists that are given.
+    fn list_lengths(&self) -> Vec<usize> {
         [
-            self.host_data.as_ref().map(Vec::is_empty),
-            self.launch_measurements.as_ref().map(Vec::is_empty),
-            self.guest_policies.as_ref().map(Vec::is_empty),
-            self.minimum_tcb.as_ref().map(|floors| floors.0.is_empty()),
+            self.host_data.as_ref().map(Vec::len),
+            self.launch_measurements.as_ref().map(Vec::len),
+            self.guest_policies.as_ref().map(Vec::len),
+            self.minimum_tcb.as_ref().map(|floors| floors.0.len()),
             self.minimum_launch_tcb
                 .as_ref()
-                .map(|floors| floors.0.is_empty()),
-            self.id_key_digests.as_ref().map(Vec::is_empty),
-            self.author_key_digests.as_ref().map(Vec::is_empty),
-            self.chip_ids.as_ref().map(Vec::is_empty),
-            self.csp_ids.as_ref().map(Vec::is_empty),
+                .map(|floors| floors.0.len()),
+            self.id_key_digests.as_ref().map(Vec::len),
+            self.author_key_digests.as_ref().map(Vec::len),
+            self.chip_ids.as_ref().map(Vec::len),
+            self.csp_ids.as_ref().map(Vec::len),
         ]
-        .contains(&Some(true))
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }
 

@@ -10,7 +10,7 @@ mod uvm;
 
 use crate::anchors::Anchors;
 use crate::code::{Check, Code};
-use crate::evidence::{Evidence, ReportSource};
+use crate::evidence::{Certificates, Evidence, ReportSource};
 use crate::expectation::Expectation;
 use crate::hcl::HclReport;
 use crate::hex::hex;
@@ -18,7 +18,6 @@ use crate::near_miss::Candidate;
 use crate::report::Report;
 use crate::time::Seconds;
 use crate::verdict::{Fault, Outcome, Refusal, Rows, Verdict};
-use chain::Proven;
 use collect::Collected;
 use uvm::Launch;
 
@@ -62,44 +61,68 @@ fn runtime_data(got: &[u8; 64], want: &[u8; 64]) -> Result<(), Fault> {
 #[must_use]
 pub fn verify(evidence: &Evidence, expected: &Expectation, context: &Context<'_>) -> Verdict {
     let mut rows = Rows::default();
-    let mut found = None;
-    let mut proven = None;
-    if let Some((bytes, bound)) = opened(&mut rows, &evidence.report) {
-        found = report::judge(&mut rows, bytes);
-        if let Some(report) = &found {
-            proven = certified(&mut rows, (report, bytes), evidence, (expected, context));
-            fields::judge(&mut rows, report, expected, context);
-            if let Some(bound) = bound {
-                rows.judge(
-                    Check::RuntimeData,
-                    runtime_data(&report.report_data, &bound),
-                );
+    let opened = opened(&mut rows, &evidence.report);
+    let report = opened.and_then(|(bytes, _)| report::judge(&mut rows, bytes));
+    let mut verdict = Verdict::default();
+    let signing_key = report.as_ref().map(Report::signing_key);
+    let collected = collected(&mut rows, evidence, signing_key);
+    if let Some((report, (bytes, bound))) = report.as_ref().zip(opened) {
+        if expected.skip.chain {
+            without_chain(&mut rows, report, expected);
+        } else if let Some(collected) = collected {
+            let terms = (expected, context);
+            let leaf = &mut verdict.leaf;
+            if let Some(proven) = chain::judge(&mut rows, &collected, signing_key, terms, leaf) {
+                platform::judge(&mut rows, (report, bytes), &proven, expected);
+                tcb::judge(&mut rows, report, Some(proven.line), expected);
+                verdict.product = Some(proven.line);
             }
         }
+        fields::judge(&mut rows, report, expected, context);
+        if let Some(bound) = bound {
+            rows.judge(
+                Check::RuntimeData,
+                runtime_data(&report.report_data, &bound),
+            );
+        }
     }
-    let measured = found.as_ref().map(|report| [report.launch_measurement]);
+    let measured = report.as_ref().map(|report| [report.launch_measurement]);
     let launch = measured
         .as_ref()
         .map_or(Launch::Unknown, |one| Launch::AnyOf(one));
     let endorsement = evidence.uvm_endorsement.as_deref();
     uvm::judge(&mut rows, endorsement, expected.uvm.as_ref(), &launch);
-    let mut verdict = Verdict::of(rows.finish(Check::ALL));
-    verdict.product = proven.as_ref().map(|proven| proven.line);
-    verdict.leaf = proven.as_ref().map(|proven| proven.kind);
-    verdict.report = found;
+    verdict.checks = rows.finish(Check::ALL);
+    verdict.report = report;
     verdict
 }
 
-/// Judges certificates without a report: `chain-format` to `leaf-extensions`, behind `certificate-table`.
+/// What is left of G to U when the expectation skips the chain.
+fn without_chain(rows: &mut Rows, report: &Report, expected: &Expectation) {
+    for check in chain::CHECKS {
+        rows.mark(check, Outcome::Skipped);
+    }
+    platform::judge_without_chain(rows, report);
+    tcb::judge(rows, report, platform::line_of(report), expected);
+}
+
+/// Judges certificates without a report: `chain-format` to `leaf-extensions`, behind `certificate-table` if they came in
+/// one.
 #[must_use]
 pub fn verify_chain(evidence: &Evidence, expected: &Expectation, context: &Context<'_>) -> Verdict {
     let mut rows = Rows::default();
-    let proven = collected(&mut rows, evidence, None)
-        .and_then(|collected| chain::judge(&mut rows, &collected, None, (expected, context)));
-    let checks = [&[Check::CertificateTable], chain::CHECKS.as_slice()].concat();
-    let mut verdict = Verdict::of(rows.finish(&checks));
-    verdict.product = proven.as_ref().map(|proven| proven.line);
-    verdict.leaf = proven.as_ref().map(|proven| proven.kind);
+    let mut verdict = Verdict::default();
+    if let Some(collected) = collected(&mut rows, evidence, None) {
+        let terms = (expected, context);
+        let proven = chain::judge(&mut rows, &collected, None, terms, &mut verdict.leaf);
+        verdict.product = proven.map(|proven| proven.line);
+    }
+    verdict.checks = rows.finish(&[&[Check::CertificateTable], chain::CHECKS.as_slice()].concat());
+    if !matches!(evidence.certificates, Certificates::Table(_)) {
+        verdict
+            .checks
+            .retain(|row| row.check != Check::CertificateTable);
+    }
     verdict
 }
 
@@ -113,7 +136,7 @@ pub fn verify_uvm(evidence: &Evidence, expected: &Expectation) -> Result<Verdict
     }
     let mut rows = Rows::default();
     let listed = expected.launch_measurements.as_deref();
-    let launch = listed.map_or(Launch::NotAsked, Launch::AnyOf);
+    let launch = listed.map_or(Launch::Unknown, Launch::AnyOf);
     let endorsement = evidence.uvm_endorsement.as_deref();
     uvm::judge(&mut rows, endorsement, expected.uvm.as_ref(), &launch);
     Ok(Verdict::of(rows.finish(&uvm::CHECKS)))
@@ -149,28 +172,4 @@ fn collected(rows: &mut Rows, evidence: &Evidence, signing_key: Option<u32>) -> 
         collected.crl.clone_from(&evidence.crl);
     }
     Some(collected)
-}
-
-/// Judges everything that depends on the certificates (G to U).
-fn certified(
-    rows: &mut Rows,
-    report: (&Report, &[u8]),
-    evidence: &Evidence,
-    (expected, context): (&Expectation, &Context<'_>),
-) -> Option<Proven> {
-    if expected.skip.chain {
-        rows.mark(Check::CertificateTable, Outcome::Skipped);
-        for check in chain::CHECKS {
-            rows.mark(check, Outcome::Skipped);
-        }
-        platform::judge_without_chain(rows, report.0);
-        tcb::judge(rows, report.0, platform::line_of(report.0), expected);
-        return None;
-    }
-    let signing_key = Some(report.0.signing_key());
-    let collected = collected(rows, evidence, signing_key)?;
-    let proven = chain::judge(rows, &collected, signing_key, (expected, context))?;
-    platform::judge(rows, report, &proven, expected);
-    tcb::judge(rows, report.0, Some(proven.line), expected);
-    Some(proven)
 }

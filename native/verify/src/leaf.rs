@@ -130,6 +130,9 @@ pub(crate) fn read(
     line: Line,
     kind: LeafKind,
 ) -> Result<LeafFacts, String> {
+    if certificate.repeats_extension() {
+        return Err("an extension stands twice".to_owned());
+    }
     let reader = Reader(certificate);
     reader.level("structVersion", suffix::STRUCT_VERSION)?;
     let product = ia5(reader.need("productName", suffix::PRODUCT_NAME)?)

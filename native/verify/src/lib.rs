@@ -17,6 +17,7 @@ mod hex;
 mod json;
 mod judge;
 mod leaf;
+mod limits;
 mod near_miss;
 mod pem;
 mod product;

@@ -1,7 +1,7 @@
 //! The certificate table of an extended report (GHCB): entries of GUID, offset and length, then the blobs.
 
-/// Entries that a table may have: real ones have at most six.
-const MAX_ENTRIES: usize = 64;
+use crate::limits::TABLE_ENTRIES;
+
 /// Bytes of an entry.
 const ENTRY_BYTES: usize = 24;
 
@@ -50,7 +50,7 @@ fn headers(bytes: &[u8]) -> Result<Vec<(guid::Guid, u64, u64)>, &'static str> {
         if entry == ([0; 16], 0, 0) {
             return Ok(found);
         }
-        if found.len() == MAX_ENTRIES {
+        if found.len() == TABLE_ENTRIES {
             return Err("there are more than 64 entries");
         }
         found.push(entry);

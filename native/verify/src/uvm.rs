@@ -4,11 +4,9 @@ use crate::crypto::{PublicKey, Scheme, is_signed};
 use crate::der::{Der, tag};
 use crate::hex::read_hex;
 use crate::json::read_document;
+use crate::limits::SVN_DIGITS;
 use crate::x509::{Certificate, oid};
 use serde::Deserialize;
-
-/// Digits that a security version may have.
-const MAX_SVN_DIGITS: usize = 15;
 
 /// Critical extensions that are understood, or that say nothing about who signs what.
 const KNOWN_CRITICAL: [&[u8]; 5] = [
@@ -23,7 +21,7 @@ const KNOWN_CRITICAL: [&[u8]; 5] = [
 /// What an endorsement states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
-    pub(crate) svn: u64,
+    pub(crate) svn: u128,
     pub(crate) launch_measurement: [u8; 48],
 }
 
@@ -39,7 +37,7 @@ struct Payload {
 pub(crate) fn read_statement(json: &[u8]) -> Option<Statement> {
     let payload: Payload = read_document(json).ok()?;
     let digits = payload.svn.bytes().all(|digit| digit.is_ascii_digit());
-    (digits && (1..=MAX_SVN_DIGITS).contains(&payload.svn.len())).then_some(())?;
+    (digits && (1..=SVN_DIGITS).contains(&payload.svn.len())).then_some(())?;
     Some(Statement {
         svn: payload.svn.parse().ok()?,
         launch_measurement: read_hex(&payload.launch_measurement)?,
@@ -85,6 +83,19 @@ fn is_issued(certificate: &Certificate<'_>, issuer: &Certificate<'_>) -> bool {
         })
 }
 
+/// Constraints of names are not followed here, so a chain that has them is refused.
+fn extensions_fault(certificate: &Certificate<'_>) -> Option<&'static str> {
+    if certificate.repeats_extension() {
+        return Some("a certificate has an extension twice");
+    }
+    if certificate.extension(oid::NAME_CONSTRAINTS).is_some() {
+        return Some("a certificate constrains names");
+    }
+    let mut extensions = certificate.extensions.iter();
+    let unknown = extensions.any(|one| one.critical && !KNOWN_CRITICAL.contains(&one.oid));
+    unknown.then_some("a certificate has an unknown critical extension")
+}
+
 /// What is wrong with a chain (leaf first), at the end of the leaf's validity: a leaf lives one year, an image longer.
 pub(crate) fn chain_fault(chain: &[Certificate<'_>]) -> Option<&'static str> {
     let (leaf, _) = chain.split_first()?;
@@ -101,9 +112,8 @@ pub(crate) fn chain_fault(chain: &[Certificate<'_>]) -> Option<&'static str> {
         if !below.is_empty() && !signs {
             return Some("an issuer may not sign the certificates below it");
         }
-        let mut extensions = certificate.extensions.iter();
-        if extensions.any(|one| one.critical && !KNOWN_CRITICAL.contains(&one.oid)) {
-            return Some("a certificate has an unknown critical extension");
+        if let Some(fault) = extensions_fault(certificate) {
+            return Some(fault);
         }
     }
     None

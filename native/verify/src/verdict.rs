@@ -77,8 +77,8 @@ pub struct Row {
     pub near_misses: Vec<NearMiss>,
 }
 
-/// The answer: every check, in order, and what the evidence says.
-#[derive(Clone, Debug)]
+/// The answer: every check, in order, and what the evidence says. The default has no checks and denies.
+#[derive(Clone, Debug, Default)]
 pub struct Verdict {
     /// One row per check, in the order of `Check`.
     pub checks: Vec<Row>,

@@ -1,12 +1,14 @@
 //! X.509 certificates and names, as strict as README.md says.
 
 use crate::der::{Der, integer, object_id, only, tag, whole_bits};
+use crate::limits::CERTIFICATE_BYTES;
 use crate::time::Seconds;
 
 /// Object identifiers, as DER contents.
 pub(crate) mod oid {
     pub(crate) const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
     pub(crate) const KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x0F];
+    pub(crate) const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x1E];
     pub(crate) const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x13];
 }
 
@@ -33,7 +35,7 @@ pub(crate) struct Certificate<'a> {
     pub(crate) extensions: Vec<Extension<'a>>,
 }
 
-/// What is signed, by which algorithm, and the signature: empty, thus never good, if it is not whole bytes.
+/// What is signed, by which algorithm, and the signature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signed<'a> {
     pub(crate) message: &'a [u8],
@@ -55,17 +57,15 @@ impl PartialEq for Name<'_> {
     }
 }
 
-/// Whether a text has only the characters of its type. Other types are not looked at.
-fn is_text_sound(kind: u8, value: &[u8]) -> bool {
-    let all = |fits: fn(&u8) -> bool| value.iter().all(fits);
+/// Whether a common name has only the characters of its type. Other types are not looked at.
+fn is_name_sound(kind: u8, value: &[u8]) -> bool {
     match kind {
         tag::UTF8_STRING => std::str::from_utf8(value).is_ok(),
         // Issuers write * and & too.
-        tag::PRINTABLE_STRING => {
-            all(|byte| byte.is_ascii_alphanumeric() || b" '()+,-./:=?*&".contains(byte))
-        }
-        tag::NUMERIC_STRING => all(|byte| byte.is_ascii_digit() || *byte == b' '),
-        tag::IA5_STRING | tag::VISIBLE_STRING => value.is_ascii(),
+        tag::PRINTABLE_STRING => value
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b" '()+,-./:=?*&".contains(byte)),
+        tag::IA5_STRING => value.is_ascii(),
         _ => true,
     }
 }
@@ -77,13 +77,13 @@ impl<'a> Name<'a> {
         let mut attributes = Vec::new();
         while !sets.is_empty() {
             let mut members = Der::new(sets.take(tag::SET)?);
-            members.end().is_none().then_some(())?;
             while !members.is_empty() {
                 let mut attribute = Der::new(members.take(tag::SEQUENCE)?);
                 let kind = object_id(&mut attribute)?;
                 let value = attribute.any()?;
                 attribute.end()?;
-                is_text_sound(value.tag, value.contents).then_some(())?;
+                let named = kind == oid::COMMON_NAME;
+                (!named || is_name_sound(value.tag, value.contents)).then_some(())?;
                 attributes.push((kind, value.tag, value.contents));
             }
         }
@@ -123,7 +123,7 @@ pub(crate) fn read_time(der: &mut Der<'_>) -> Option<Seconds> {
     }
 }
 
-/// The contents of an `Extensions` sequence. None of them stands twice.
+/// The contents of an `Extensions` sequence.
 pub(crate) fn read_extensions(bytes: &[u8]) -> Option<Vec<Extension<'_>>> {
     let mut list = Der::new(bytes);
     let mut extensions = Vec::new();
@@ -137,8 +137,6 @@ pub(crate) fn read_extensions(bytes: &[u8]) -> Option<Vec<Extension<'_>>> {
         };
         let value = extension.take(tag::OCTET_STRING)?;
         extension.end()?;
-        let twice = extensions.iter().any(|one: &Extension<'_>| one.oid == oid);
-        (!twice).then_some(())?;
         extensions.push(Extension {
             oid,
             critical,
@@ -158,12 +156,20 @@ fn algorithm_identifier(contents: &[u8]) -> Option<()> {
     fields.end()
 }
 
+/// The contents of a BIT STRING: a count of unused bits, which are zero, and the bytes.
+fn any_bits(contents: &[u8]) -> Option<()> {
+    let (unused, bytes) = contents.split_first()?;
+    let last = bytes.last().copied().unwrap_or_default();
+    let sound = *unused == 0 || (*unused <= 7 && !bytes.is_empty());
+    (sound && last.trailing_zeros() >= u32::from(*unused)).then_some(())
+}
+
 /// Algorithm and key bits, whatever they are. Gives all bytes.
 fn key_info<'a>(body: &mut Der<'a>) -> Option<&'a [u8]> {
     let info = body.element(tag::SEQUENCE)?;
     let mut fields = Der::new(info.contents);
     algorithm_identifier(fields.take(tag::SEQUENCE)?)?;
-    whole_bits(&mut fields)?;
+    any_bits(fields.take(tag::BIT_STRING)?)?;
     fields.end()?;
     Some(info.whole)
 }
@@ -176,11 +182,7 @@ impl<'a> Signed<'a> {
         let algorithm = parts.element(tag::SEQUENCE)?;
         algorithm_identifier(algorithm.contents)?;
         let algorithm = algorithm.whole;
-        let signature = match parts.take(tag::BIT_STRING)?.split_first()? {
-            (0, signature) => signature,
-            (1..=7, _) => &[],
-            _ => return None,
-        };
+        let signature = whole_bits(&mut parts)?;
         parts.end()?;
         Some((
             Self {
@@ -196,6 +198,7 @@ impl<'a> Signed<'a> {
 impl<'a> Certificate<'a> {
     /// Reads one certificate and nothing behind it.
     pub(crate) fn parse(der: &'a [u8]) -> Option<Self> {
+        (der.len() <= CERTIFICATE_BYTES).then_some(())?;
         let (signed, mut body) = Signed::read(der)?;
         (body.take(tag::context(0))? == [tag::INTEGER, 1, 2]).then_some(())?;
         let serial = integer(&mut body)?;
@@ -206,9 +209,6 @@ impl<'a> Certificate<'a> {
         validity.end()?;
         let subject = Name::read(&mut body)?;
         let key = key_info(&mut body)?;
-        for unique_id in [0x81, 0x82] {
-            body.optional(unique_id)?;
-        }
         let extensions = match body.optional(tag::context(3))? {
             Some(wrapped) => read_extensions(only(wrapped, tag::SEQUENCE)?)?,
             None => Vec::new(),
@@ -233,6 +233,17 @@ impl<'a> Certificate<'a> {
             .iter()
             .find(|extension| extension.oid == oid)
             .map(|found| found.value)
+    }
+
+    /// Whether an extension stands twice.
+    pub(crate) fn repeats_extension(&self) -> bool {
+        let mut seen: Vec<&[u8]> = self
+            .extensions
+            .iter()
+            .map(|extension| extension.oid)
+            .collect();
+        seen.sort_unstable();
+        seen.windows(2).any(|pair| pair.first() == pair.last())
     }
 
     /// Whether BasicConstraints says that this is an authority.

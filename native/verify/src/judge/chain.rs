@@ -18,7 +18,6 @@ const RSA_BITS: usize = 4096;
 #[derive(Clone, Debug)]
 pub(super) struct Proven {
     pub(super) line: Line,
-    pub(super) kind: LeafKind,
     pub(super) facts: LeafFacts,
     /// The point of the leaf's key.
     pub(super) key: Vec<u8>,
@@ -70,7 +69,8 @@ fn kind(chain: &Chain<'_>, reported: Option<u32>, allow_vlek: bool) -> Result<Le
         let got = chain.leaf.subject.common_name().unwrap_or("none");
         Fault::differs(Code::CertProfile, "common name SEV-VCEK or SEV-VLEK", got)
     })?;
-    if reported.is_some_and(|reported| reported != kind.signing_key()) {
+    // A reserved key is refused elsewhere.
+    if reported.is_some_and(|reported| reported <= 1 && reported != kind.signing_key()) {
         let detail = format!(
             "the leaf is a {}, the report names another key",
             kind.name()
@@ -245,14 +245,17 @@ pub(super) const CHECKS: [Check; 8] = [
     Check::LeafExtensions,
 ];
 
-/// Judges G to N. `reported` is the signing key of the report, if there is one. None as soon as nothing further can be judged.
+/// Judges G to N. `reported` is the signing key of the report, if there is one;
+/// `leaf` becomes the kind of the leaf as soon as that is known. None as soon as nothing further can be judged.
 pub(super) fn judge(
     rows: &mut Rows,
     collected: &Collected,
     reported: Option<u32>,
     (expected, context): (&Expectation, &Context<'_>),
+    leaf: &mut Option<LeafKind>,
 ) -> Option<Proven> {
     let chain = rows.judge(Check::ChainFormat, format(collected))?;
+    *leaf = leaf_kind_of(&chain.leaf.subject);
     let kind = rows.judge(Check::LeafKind, kind(&chain, reported, expected.allow_vlek))?;
     let line = rows.judge(Check::ChainAnchor, anchor(&chain.root, context))?;
     rows.judge(Check::ChainSignature, signatures(&chain, line, kind))?;
@@ -273,10 +276,5 @@ pub(super) fn judge(
         None => rows.mark(Check::Revocation, Outcome::NotAsked),
     }
     let facts = rows.judge(Check::LeafExtensions, leaf_facts(&chain, line, kind))?;
-    Some(Proven {
-        line,
-        kind,
-        facts,
-        key,
-    })
+    Some(Proven { line, facts, key })
 }

@@ -24,10 +24,8 @@ pub(super) const CHECKS: [Check; 8] = [
 
 /// The launch measurements that an endorsement may be for.
 pub(super) enum Launch<'a> {
-    /// The report has no known layout: nothing can be compared.
+    /// Nothing to compare with: the layout of the report is unknown, or nothing is expected.
     Unknown,
-    /// Nothing to compare with.
-    NotAsked,
     /// Any of these.
     AnyOf(&'a [[u8; 48]]),
 }
@@ -93,7 +91,7 @@ fn statement(envelope: &Envelope<'_>) -> Result<Statement, Fault> {
 }
 
 fn svn(statement: &Statement, minimum: u64) -> Result<(), Fault> {
-    if statement.svn >= minimum {
+    if statement.svn >= u128::from(minimum) {
         return Ok(());
     }
     let want = format!("at least {minimum}");
@@ -135,10 +133,6 @@ pub(super) fn judge(
     rows.judge(Check::UvmSvn, svn(&statement, expected.minimum_svn));
     match launch {
         Launch::Unknown => None,
-        Launch::NotAsked => {
-            rows.mark(Check::UvmMeasurement, Outcome::NotAsked);
-            Some(())
-        }
         Launch::AnyOf(allowed) => {
             rows.judge(Check::UvmMeasurement, measurement(&statement, allowed))
         }
