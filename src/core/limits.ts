@@ -115,6 +115,13 @@ export const LIMITS = {
   chainCertificates: 100,
   /** Inclusion proofs of one receipt: ledgers write one. */
   inclusionProofs: 16,
+  /** A blob that is attached to an image and read whole: a signed fragment. */
+  artifactBytes: 17 * MIB,
+  /** Pages of a registry's answer about referrers. */
+  referrerPages: 16,
+  /** Ledgers of one trust list, and keys of one ledger: real lists have a few of each. */
+  ledgers: 1_000,
+  ledgerKeys: 1_000,
   /** Signature checks of one path search: what the guest's library allows. */
   chainSignatures: 100,
   /** Characters of a did:x509 identifier: real ones stay below 200. */

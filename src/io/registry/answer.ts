@@ -77,6 +77,8 @@ export interface Asked {
   /** Origin of the registry: other answers come from storage behind a redirect. */
   readonly origin: string;
   readonly credentials: CredentialLookup | undefined;
+  /** True where the request was to store something. */
+  readonly writes?: boolean;
   readonly now: number;
 }
 
@@ -104,16 +106,17 @@ export async function statusFailure(
 
 /** The error of refused or missing credentials: names every place that was searched, never a secret. */
 export function unauthorized(
-  asked: Pick<Asked, 'host' | 'what' | 'credentials'>,
+  asked: Pick<Asked, 'host' | 'what' | 'credentials' | 'writes'>,
   details: { readonly where?: string; readonly got?: string },
 ): ToolError {
   const { source, tried = [] } = asked.credentials ?? {};
+  const [verb, right] = asked.writes === true ? ['written', 'push'] : ['read', 'pull'];
   const story =
     source === undefined
       ? `no credentials for ${asked.host} were found; searched: ${tried.join('; ') || 'nothing'}`
-      : `the credentials come from ${source}: log in to ${asked.host} again, or ask for the right to pull`;
+      : `the credentials come from ${source}: log in to ${asked.host} again, or ask for the right to ${right}`;
   const riddle = 'some registries answer like this for an image that does not exist';
-  return new ToolError('REGISTRY_UNAUTHORIZED', `${asked.what} may not be read`, {
+  return new ToolError('REGISTRY_UNAUTHORIZED', `${asked.what} may not be ${verb}`, {
     ...details,
     hints: asked.credentials === undefined ? [] : [story, riddle],
   });

@@ -74,7 +74,8 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   };
 }
 
-const keyOf = (registry: URL, endpoint: Endpoint) => `${registry.origin} ${endpoint.repository}`;
+const keyOf = (registry: URL, { repository, actions = 'pull' }: Endpoint) =>
+  `${registry.origin} ${repository} ${actions}`;
 
 async function requestGrant(
   options: AuthorizerOptions,
@@ -86,11 +87,12 @@ async function requestGrant(
   const { credential } = lookup;
   const challenge = challenges.find(({ scheme }) => scheme === 'bearer');
   if (challenge !== undefined && credential?.kind !== 'registry-token') {
-    const { repository } = endpoint;
+    const { repository, actions = 'pull' } = endpoint;
     const started = options.clock.now();
     const { token, lifetimeS } = await requestToken(options, {
       registry,
       repository,
+      actions,
       challenge,
       lookup,
     });
@@ -105,7 +107,7 @@ async function requestGrant(
   }
   const what = `${endpoint.host}/${endpoint.repository}`;
   throw unauthorized(
-    { host: endpoint.host, what, credentials: lookup },
+    { host: endpoint.host, what, credentials: lookup, writes: endpoint.actions === 'pull,push' },
     { got: `401, asking for ${schemes.join(' or ') || 'nothing in particular'}` },
   );
 }

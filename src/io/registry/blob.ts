@@ -31,7 +31,7 @@ export async function* streamBlob(
   let brokenAt = 0;
   for (let tries = 1; ; tries += 1) {
     try {
-      const answer = await session.get(endpoint, {
+      const answer = await session.send(endpoint, {
         path: `blobs/${descriptor.digest}`,
         what,
         headers: offset === 0 ? {} : { range: `bytes=${offset}-` },

@@ -12,7 +12,12 @@ export interface Endpoint {
   readonly host: string;
   /** The repository there. */
   readonly repository: string;
+  /** What tokens are asked for; `pull` if absent. */
+  readonly actions?: Actions;
 }
+
+/** Rights that a token is asked for. */
+export type Actions = 'pull' | 'pull,push';
 
 /** Registry -> its mirrors in order; keys are canonical. */
 export type Mirrors = ReadonlyMap<string, readonly Mirror[]>;

@@ -53,11 +53,15 @@ function nextRequest(
   if (first.form !== undefined) {
     throw refused(base, 'redirects a request that carries a secret', { got: printUrl(url) });
   }
+  if (first.method === 'POST' || first.method === 'PUT') {
+    throw refused(base, 'redirects an upload', { got: printUrl(url) });
+  }
   const { authorization, ...rest } = current.headers;
   const keepsOrigin = url.origin === base.origin && authorization !== undefined;
   const isHome = url.hostname === first.url.hostname;
   return {
     url,
+    ...(first.method === undefined ? {} : { method: first.method }),
     headers: keepsOrigin ? { ...rest, authorization } : rest,
     sentFrom: isHome ? first.sentFrom : (first.sentFrom ?? transport.kindOf(first.url.hostname)),
   };

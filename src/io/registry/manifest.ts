@@ -46,7 +46,7 @@ export async function fetchManifest(
   const load = () =>
     withRetry(ports.clock, async () => {
       const wanted = { path, what, headers: { accept: ACCEPT }, accept: [200] };
-      head = await ports.session.get(endpoint, wanted);
+      head = await ports.session.send(endpoint, wanted);
       refuseWebPage(head);
       const limits = { what, bytes: LIMITS.manifestBytes, wholeMs: ports.wholeMs };
       return readWhole(head, limits);

@@ -17,20 +17,23 @@ export interface SessionOptions {
   readonly allowsPlainHttp: (url: URL) => boolean;
 }
 
-/** One object of a repository. */
+/** One object of a repository, or a place for one. */
 export interface Wanted {
-  /** `manifests/REFERENCE` or `blobs/DIGEST`. */
-  readonly path: string;
+  /** `manifests/REFERENCE` or `blobs/DIGEST`; or an absolute URL that the registry gave, which must be its own. */
+  readonly path: string | URL;
   /** For messages: `app:1.0 on HOST`. */
   readonly what: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Statuses that are a success. */
   readonly accept: readonly number[];
+  /** GET if absent. */
+  readonly method?: 'HEAD' | 'POST' | 'PUT';
+  readonly body?: Uint8Array;
 }
 
 export interface Session {
   /** An answer with one of the accepted statuses. Throws ToolError, or TransientFailure for what may pass. */
-  get(endpoint: Endpoint, wanted: Wanted): Promise<HttpAnswer>;
+  send(endpoint: Endpoint, wanted: Wanted): Promise<HttpAnswer>;
 }
 
 /** What a server without TLS makes of a TLS greeting: an error of OpenSSL, or the end of the connection. */
@@ -48,12 +51,14 @@ export function createSession(options: SessionOptions): Session {
     return origin;
   };
   return {
-    async get(endpoint, { path, what, headers, accept }) {
+    async send(endpoint, { path, what, headers, accept, method, body }) {
       const origin = await originOf(endpoint.host);
-      const url = new URL(`/v2/${endpoint.repository}/${path}`, origin);
+      const url = urlOf(path, endpoint, origin);
       const send = (authorization: string | undefined) =>
         sendFollowing(transport, {
           url,
+          ...(method === undefined ? {} : { method }),
+          ...(body === undefined ? {} : { body }),
           headers: authorization === undefined ? headers : { ...headers, authorization },
         });
       const used = await authorizer.header(origin, endpoint);
@@ -72,10 +77,21 @@ export function createSession(options: SessionOptions): Session {
         what,
         origin: origin.origin,
         credentials: isDenied ? await authorizer.lookup(endpoint) : undefined,
+        writes: method === 'POST' || method === 'PUT',
         now: clock.now(),
       });
     },
   };
+}
+
+/** Credentials go along, so that a place which the registry names must be its own. */
+function urlOf(path: string | URL, endpoint: Endpoint, origin: URL): URL {
+  if (typeof path === 'string') return new URL(`/v2/${endpoint.repository}/${path}`, origin);
+  if (path.origin === origin.origin && path.username === '' && path.password === '') return path;
+  throw new ToolError('REGISTRY_REDIRECT_REFUSED', `${origin.host} wants an upload elsewhere`, {
+    want: origin.origin,
+    got: path.origin,
+  });
 }
 
 /** HTTPS, except for hosts that may speak plain HTTP and answer a TLS greeting with anything but TLS. */

@@ -9,6 +9,7 @@ import type { CredentialLookup } from '../credentials/credential.js';
 import { readWhole, statusFailure } from './answer.js';
 import type { Challenge } from './challenge.js';
 import type { Clock } from './clock.js';
+import type { Actions } from './endpoint.js';
 import { sendFollowing } from './follow.js';
 import { tokenThroughLibrary } from './library.js';
 import { parseRealm } from './realm.js';
@@ -30,6 +31,7 @@ export interface TokenRequest {
   /** Address of the registry that asks for the token. */
   readonly registry: URL;
   readonly repository: string;
+  readonly actions: Actions;
   readonly challenge: Challenge;
   readonly lookup: CredentialLookup;
 }
@@ -40,11 +42,11 @@ export interface Token {
 }
 
 /**
- * A token for pulling one repository. Throws REGISTRY_REALM_REFUSED, REGISTRY_UNAUTHORIZED, REGISTRY_PROTOCOL and the
+ * A token for one repository. Throws REGISTRY_REALM_REFUSED, REGISTRY_UNAUTHORIZED, REGISTRY_PROTOCOL and the
  * errors of the transport.
  */
 export async function requestToken(options: TokenOptions, request: TokenRequest): Promise<Token> {
-  const { registry, repository, challenge } = request;
+  const { registry, repository, actions, challenge } = request;
   const { credential, source } = request.lookup;
   const realm = parseRealm(challenge.params.get('realm') ?? '', {
     registry,
@@ -55,7 +57,7 @@ export async function requestToken(options: TokenOptions, request: TokenRequest)
   const service = challenge.params.get('service');
   const query = {
     ...(service === undefined ? {} : { service }),
-    scope: `repository:${repository}:pull`,
+    scope: `repository:${repository}:${actions}`,
   };
   if (credential?.kind === 'identity-token') {
     const form = new URLSearchParams({

@@ -32,6 +32,10 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** A form: makes the request a POST. */
   readonly form?: string;
+  /** GET if absent. */
+  readonly method?: 'HEAD' | 'POST' | 'PUT';
+  /** What is uploaded. */
+  readonly body?: Uint8Array;
   /**
    * Kind of address of the registry on whose word this host is contacted; undefined for a host that the user named.
    * Addresses to which such a registry must not lead end in REGISTRY_REDIRECT_REFUSED.
@@ -90,11 +94,14 @@ export async function openTransport(options: TransportOptions): Promise<Transpor
   };
 }
 
-function parameters({ headers, form }: HttpRequest) {
+function parameters({ headers, form, method, body }: HttpRequest) {
   const common = { 'user-agent': 'podseal', 'accept-encoding': 'identity' };
-  if (form === undefined) return { method: 'GET', headers: { ...common, ...headers } } as const;
-  const type = { 'content-type': 'application/x-www-form-urlencoded' };
-  return { method: 'POST', headers: { ...common, ...type, ...headers }, body: form } as const;
+  if (form !== undefined) {
+    const type = { 'content-type': 'application/x-www-form-urlencoded' };
+    return { method: 'POST', headers: { ...common, ...type, ...headers }, body: form } as const;
+  }
+  const plain = { method: method ?? 'GET', headers: { ...common, ...headers } } as const;
+  return body === undefined ? plain : { ...plain, body };
 }
 
 function readAnswer(
