@@ -67,12 +67,15 @@ export interface JsonTreeOptions {
    * first key, as Python's json module reads it.
    */
   readonly duplicates: 'refuse' | 'last';
+  /** Strings may stand in single quotes too, as the JSON reader of .NET takes them. */
+  readonly singleQuotes?: boolean;
 }
 
 interface Scanner {
   readonly text: string;
   readonly file: string;
   readonly duplicates: JsonTreeOptions['duplicates'];
+  readonly quotes: string;
   offset: number;
   nodes: number;
   hasComments: boolean;
@@ -81,10 +84,11 @@ interface Scanner {
 const BLANK = /[ \t\n\r]+/y;
 const LINE_COMMENT = /\/\/[^\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9A-Za-z.+])/y;
-const PLAIN = /[^"\\\u0000-\u001f]+/y;
+const PLAIN = /[^"'\\\u0000-\u001f]+/y;
 const LINE_BREAK = /[\t\n\r]+/y;
 const WORD = /(?:true|false|null)(?![0-9A-Za-z_])/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+const SINGLE_QUOTE_ESCAPE = /\\'/y;
 const ESCAPES: Readonly<Record<string, string>> = {
   b: '\b',
   f: '\f',
@@ -104,9 +108,15 @@ export function parseJsonTree(text: string, file: string, options: JsonTreeOptio
       want: `at most ${LIMITS.textFileBytes} characters`,
     });
   }
-  const { duplicates } = options;
-  const start = text.startsWith('\ufeff') ? 1 : 0;
-  const scanner: Scanner = { text, file, duplicates, offset: start, nodes: 0, hasComments: false };
+  const scanner: Scanner = {
+    text,
+    file,
+    duplicates: options.duplicates,
+    quotes: options.singleQuotes === true ? `"'` : '"',
+    offset: text.startsWith('\ufeff') ? 1 : 0,
+    nodes: 0,
+    hasComments: false,
+  };
   const root = parseNode(scanner, 0);
   skipBlanks(scanner);
   if (scanner.offset !== text.length) throw failure(scanner, 'text follows the value');
@@ -134,7 +144,7 @@ function parseNode(scanner: Scanner, depth: number): JsonNode {
     }
     return first === '{' ? parseObject(scanner, depth) : parseArray(scanner, depth);
   }
-  if (first === '"') return parseString(scanner);
+  if (isQuote(scanner, first)) return parseString(scanner);
   const word = match(scanner, WORD);
   if (word === 'null') return { kind: 'null', start, end: scanner.offset };
   if (word !== undefined) {
@@ -157,7 +167,7 @@ function parseObject(scanner: Scanner, depth: number): JsonMap {
     do {
       skipBlanks(scanner);
       const keyStart = scanner.offset;
-      if (scanner.text[keyStart] !== '"') throw failure(scanner, 'a key is missing');
+      if (!isQuote(scanner, scanner.text[keyStart])) throw failure(scanner, 'a key is missing');
       const key = parseString(scanner).value;
       const place = places.get(key);
       if (place !== undefined && scanner.duplicates === 'refuse') {
@@ -186,17 +196,28 @@ function parseArray(scanner: Scanner, depth: number): JsonArray {
   return { kind: 'array', items, start, end: scanner.offset };
 }
 
+function isQuote({ quotes }: Scanner, character: string | undefined): boolean {
+  return character !== undefined && quotes.includes(character);
+}
+
 function parseString(scanner: Scanner): JsonString {
   const start = scanner.offset;
+  const quote = scanner.text.charAt(start);
   scanner.offset += 1;
   let value = '';
   let multiLine = false;
   for (;;) {
     value += match(scanner, PLAIN) ?? '';
     const next = scanner.text[scanner.offset];
-    if (next === '"') break;
+    if (next === quote) break;
+    if (next === '"' || next === "'") {
+      value += next;
+      scanner.offset += 1;
+      continue;
+    }
     if (next === '\\') {
-      const sequence = match(scanner, ESCAPE);
+      const isOwn = quote === "'" ? match(scanner, SINGLE_QUOTE_ESCAPE) : undefined;
+      const sequence = isOwn ?? match(scanner, ESCAPE);
       if (sequence === undefined) throw failure(scanner, 'a string holds an unknown escape');
       value += decodeEscape(sequence);
       continue;

@@ -25,15 +25,11 @@ type ScopeFunction = (args: readonly Expression[], scope: Scope) => ArmValue;
 const SCOPE_FUNCTIONS: Readonly<Record<string, ScopeFunction>> = {
   ...LAMBDA_FUNCTIONS,
   if: chooseBranch,
-  parameters: (args, scope) => nameOf(args, scope, scope.parameter),
-  variables: (args, scope) => nameOf(args, scope, scope.variable),
+  parameters: (args, scope) => lookUpName(args, scope, scope.parameter, 'parameter'),
+  variables: (args, scope) => lookUpName(args, scope, scope.variable, 'variable'),
   copyindex: copyIndex,
   lambdavariables: (args, scope) =>
-    nameOf(args, scope, (name) => {
-      const value = scope.lambda.get(name.toLowerCase());
-      if (value === undefined) throw misfit(`there is no lambda variable ${name}`);
-      return value;
-    }),
+    lookUpName(args, scope, (name) => scope.lambda.get(name.toLowerCase()), 'lambda variable'),
 };
 
 const TABLE: FunctionTable = { ...NUMBER_FUNCTIONS, ...TEXT_FUNCTIONS, ...COLLECTION_FUNCTIONS };
@@ -51,7 +47,7 @@ export function evaluateCall(call: CallExpression, scope: Scope): ArmValue {
   } catch (error) {
     throw named(error, call.name);
   }
-  const unknown = runtimeResult(name);
+  const unknown = runtimeResult(call.name);
   if (unknown !== undefined) return unknown;
   throw misfit(`there is no function ${call.name}, or podseal does not know it`);
 }
@@ -111,15 +107,21 @@ function chooseBranch(args: readonly Expression[], scope: Scope): ArmValue {
   return evaluateExpression(booleanArg([chosen], 0) ? whenTrue : whenFalse, scope);
 }
 
-function nameOf(
+/** What the name that an expression gives stands for. A name that is computed may be secret. */
+function lookUpName(
   args: readonly Expression[],
   scope: Scope,
-  find: (name: string) => ArmValue,
+  find: (name: string) => ArmValue | undefined,
+  kind: string,
 ): ArmValue {
   if (args.length !== 1) throw misfit('the number of arguments is wrong', '1', `${args.length}`);
   const [name] = evaluateAll(args, scope);
   if (isUnknown(name)) return name;
-  return find(textArg([name ?? null], 0));
+  const found = find(textArg([name ?? null], 0));
+  if (found !== undefined) return found;
+  throw misfit(
+    args[0]?.kind === 'text' ? `there is no ${kind} ${args[0].value}` : `there is no such ${kind}`,
+  );
 }
 
 /** copyIndex([loop], [offset]). */
@@ -159,11 +161,7 @@ function callUser({ namespace = '', name, args }: CallExpression, scope: Scope):
     ...scope,
     loops: new Map(),
     lambda: new Map(),
-    parameter: (wanted) => {
-      const value = values.get(wanted.toLowerCase());
-      if (value === undefined) throw misfit(`the function has no parameter ${wanted}`);
-      return value;
-    },
+    parameter: (wanted) => values.get(wanted.toLowerCase()),
     variable: () => {
       throw misfit('functions of a template cannot use variables');
     },

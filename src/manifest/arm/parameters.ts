@@ -80,7 +80,7 @@ export function buildParameters(
   given: GivenParameters,
   scope: () => Scope,
   path: string,
-): (name: string) => ArmValue {
+): (name: string) => ArmValue | undefined {
   const declared = new Map(
     (declarations?.members ?? []).map((member) => [member.key.toLowerCase(), member] as const),
   );
@@ -96,7 +96,7 @@ export function buildParameters(
   return (wanted) => {
     const key = wanted.toLowerCase();
     const member = declared.get(key);
-    if (member === undefined) throw misfit(`the template has no parameter ${wanted}`);
+    if (member === undefined) return undefined;
     const before = known.get(key);
     if (before !== undefined) return before;
     if (running.has(key)) throw misfit(`the default of parameter ${member.key} needs itself`);

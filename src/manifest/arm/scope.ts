@@ -5,10 +5,10 @@ import type { ArmValue, Budget } from './value.js';
 
 export interface Scope {
   readonly engine: Engine;
-  /** Value of a parameter, whatever the case of its name. Throws ARM_EXPRESSION for one that is not declared. */
-  readonly parameter: (name: string) => ArmValue;
-  /** As `parameter`, for variables; throws for one that needs itself as well. */
-  readonly variable: (name: string) => ArmValue;
+  /** Value of a parameter, whatever the case of its name; undefined if there is none. Throws if it needs itself. */
+  readonly parameter: (name: string) => ArmValue | undefined;
+  /** As `parameter`, for variables. */
+  readonly variable: (name: string) => ArmValue | undefined;
   readonly userFunction: (namespace: string, name: string) => UserFunction | undefined;
   /** Indexes of the loops around, by name in lower case. */
   readonly loops: ReadonlyMap<string, bigint>;

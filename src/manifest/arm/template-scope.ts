@@ -56,7 +56,7 @@ function buildVariables(
   variables: JsonMap | undefined,
   scope: () => Scope,
   prefix: string,
-): (name: string) => ArmValue {
+): (name: string) => ArmValue | undefined {
   const work = new Map<string, readonly [string, () => ArmValue]>();
   for (const { key, value } of variables?.members ?? []) {
     if (key.toLowerCase() !== 'copy') {
@@ -80,7 +80,7 @@ function buildVariables(
     const before = known.get(key);
     if (before !== undefined) return before;
     const [name, evaluate] = work.get(key) ?? [];
-    if (evaluate === undefined) throw misfit(`the template has no variable ${wanted}`);
+    if (evaluate === undefined) return undefined;
     if (running.has(key)) throw misfit(`variable ${name} needs itself`);
     running.add(key);
     const value = evaluate();

@@ -8,7 +8,8 @@ import { misfit } from './row.js';
 export function parseArmJson(text: string, budget: Budget): ArmValue {
   budget.produce(text.length);
   try {
-    return valueOfNode(parseJsonTree(text, 'the argument', { duplicates: 'refuse' }).root, budget);
+    const options = { duplicates: 'refuse', singleQuotes: true } as const;
+    return valueOfNode(parseJsonTree(text, 'the argument', options).root, budget);
   } catch (error) {
     if (error instanceof ToolError && error.code === 'JSON_SYNTAX') {
       throw misfit('argument 1 is not valid JSON');

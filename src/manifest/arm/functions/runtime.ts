@@ -46,9 +46,10 @@ const RUNTIME: Readonly<Record<string, readonly [string, string]>> = Object.from
   ].map(([name, why]) => [name.toLowerCase(), [name, why] as const]),
 );
 
-/** The unknown result of such a function; undefined for any other name. `name` is in lower case. */
-export function runtimeResult(name: string): Unknown | undefined {
-  if (/^list[a-z]*$/.test(name)) return unknownBecause(`${name}() ${AT_DEPLOYMENT}`);
+/** The unknown result of such a function; undefined for any other name. */
+export function runtimeResult(written: string): Unknown | undefined {
+  const name = written.toLowerCase();
+  if (/^list[a-z]*$/.test(name)) return unknownBecause(`${written}() ${AT_DEPLOYMENT}`);
   const row = Object.hasOwn(RUNTIME, name) ? RUNTIME[name] : undefined;
   return row === undefined ? undefined : unknownBecause(`${row[0]}() ${row[1]}`);
 }
