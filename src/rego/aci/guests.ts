@@ -131,6 +131,13 @@ export const ENFORCEMENT_POINTS: Readonly<Record<string, EnforcementPoint>> = {
   host_network: { introduced: '0.12.0', defaults: REFUSED },
 };
 
+/** True for a point that this guest asks its policy about. */
+export function knowsPoint(guest: FrameworkGuest, point: string): boolean {
+  const row = Object.hasOwn(ENFORCEMENT_POINTS, point) ? ENFORCEMENT_POINTS[point] : undefined;
+  const since = row?.since ?? row?.introduced;
+  return since !== undefined && (compareSemver(guest.apiVersion, since) ?? -1) >= 0;
+}
+
 export interface PointInfo {
   readonly available: boolean;
   readonly defaults: JsonObject;
@@ -145,9 +152,8 @@ export function lookUpPoint(
 ): PointInfo | string {
   if (apiVersion === undefined) return 'policy does not define api_version';
   const row = Object.hasOwn(ENFORCEMENT_POINTS, point) ? ENFORCEMENT_POINTS[point] : undefined;
-  const isThere = (version: string) => (compareSemver(guest.apiVersion, version) ?? -1) >= 0;
   if (row === undefined) return `enforcement point rule ${point} does not exist`;
-  if (!isThere(row.since ?? row.introduced)) return `enforcement point rule ${point} is invalid`;
+  if (!knowsPoint(guest, point)) return `enforcement point rule ${point} is invalid`;
   const order = compareSemver(apiVersion, row.introduced);
   if (order === undefined) return `enforcement point rule ${point} does not exist`;
   return {

@@ -1,0 +1,127 @@
+/**
+ * A CCE policy against the start of its own container group: what it refuses there a guest would refuse too, so that the
+ * group would not start. Probes and the end come later; that one of these is refused is said, but is no reason to refuse
+ * the policy.
+ */
+import { type ErrorCode, ToolError } from '../../core/error.js';
+import type { NoticeSink } from '../../core/notice.js';
+import type { CceDocument } from '../../policy/aci/cce-document.js';
+import { readCcePolicy } from '../../policy/aci/read-policy.js';
+import { type CceStartStep, synthesizeCceStart } from '../../policy/aci/start/synthesize.js';
+import { defaultMounts } from '../../rego/aci/guest-data.js';
+import { DEFAULT_FRAMEWORK_GUEST, findFrameworkGuest, knowsPoint } from '../../rego/aci/guests.js';
+import { type CceDecision, CceSession } from '../../rego/aci/session.js';
+import type { FrameworkEngine } from '../../rego/ports.js';
+
+export interface CceSelfCheckPorts {
+  readonly engine: FrameworkEngine;
+  readonly notices: NoticeSink;
+}
+
+/** A generated policy: its text, and how messages name its group and place. */
+export interface CceCandidate {
+  readonly text: string;
+  /** `container group web`. */
+  readonly subject: string;
+  readonly where: string;
+}
+
+const POLICY_PACKAGE = 'policy';
+const NO_SESSION: readonly ErrorCode[] = ['ENGINE_ABSENT'];
+
+/** The requests of a start, as far as the guest knows of their points. */
+export function startSteps(document: CceDocument, guestId: string): readonly CceStartStep[] {
+  const guest = findFrameworkGuest(guestId);
+  const steps = synthesizeCceStart(document, { defaultMounts: defaultMounts() });
+  return steps.filter(({ point }) => knowsPoint(guest, point));
+}
+
+/**
+ * Throws POLICY_SELF_CHECK_FAILED for a policy under which its group would not start in a guest of `guestId`, and
+ * POLICY_UNREADABLE for a text that is no policy. Where nothing can tell (a fragment or side-car policy, an engine that is
+ * not there), a notice says so.
+ */
+export async function checkCceStart(
+  candidate: CceCandidate,
+  { engine, notices }: CceSelfCheckPorts,
+  guestId = DEFAULT_FRAMEWORK_GUEST,
+): Promise<void> {
+  const { text, subject, where } = candidate;
+  const skip = (why: string) =>
+    notices({
+      code: 'self-check-skipped',
+      message: `whether the policy lets its group start was not tried: ${why}`,
+      where,
+    });
+  const reading = readCcePolicy(text, where);
+  if (reading.kind === 'custom') return skip(reading.problem);
+  const { document } = reading;
+  if (document.packageName !== POLICY_PACKAGE) {
+    return skip(`package ${document.packageName} is loaded as a fragment`);
+  }
+  noteMissingCommands(document, candidate, notices);
+  const session = new CceSession(engine, text, { guest: guestId });
+  for (const step of startSteps(document, guestId)) {
+    const decision = await decide(session, step);
+    if (typeof decision === 'string') return skip(decision);
+    if (decision.verdict === 'allow') continue;
+    if (step.phase === 'start') throw refusal(step, decision, candidate);
+    notices({
+      code: 'self-check-later-refused',
+      ...(step.phase === 'end' ? { level: 'info' as const } : {}),
+      message: `${subject}: the policy refuses ${step.point} of ${step.subject}: ${reasonTextOf(decision)}`,
+      where,
+    });
+  }
+}
+
+/** The policy allows such a container, but no runtime starts it. */
+function noteMissingCommands(
+  { containers }: CceDocument,
+  { subject, where }: CceCandidate,
+  notices: NoticeSink,
+): void {
+  for (const { name, id, command } of containers) {
+    if (command !== null && command.length > 0) continue;
+    notices({
+      code: 'container-without-command',
+      message: `${subject}: container ${name ?? id ?? ''} has no command, neither of its own nor of its image`,
+      where,
+    });
+  }
+}
+
+async function decide(session: CceSession, step: CceStartStep): Promise<CceDecision | string> {
+  try {
+    return await session.enforce(step.point, step.input);
+  } catch (error) {
+    if (error instanceof ToolError && NO_SESSION.includes(error.code)) return error.message;
+    throw error;
+  }
+}
+
+/** Why a request was refused, in the words of the policy or of the guest. */
+export function reasonTextOf({ fault, errors, reason }: CceDecision): string {
+  if (fault !== undefined) return fault;
+  if (errors !== undefined) return errors.length === 0 ? 'no reason is given' : errors.join('; ');
+  return typeof reason === 'string' ? reason : 'no reason is given';
+}
+
+function refusal(
+  step: CceStartStep,
+  decision: CceDecision,
+  { subject, where }: CceCandidate,
+): ToolError {
+  return new ToolError(
+    'POLICY_SELF_CHECK_FAILED',
+    `${subject} would not start: its policy refuses ${step.point} of ${step.subject}`,
+    {
+      where,
+      got: reasonTextOf(decision),
+      hints: [
+        'write the policy with --no-self-check, then ask podseal explain about the request',
+        'nothing was written',
+      ],
+    },
+  );
+}

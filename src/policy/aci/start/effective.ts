@@ -1,0 +1,50 @@
+/** Fields of a container that its policy's framework version does not have yet count as their defaults (spec aci-framework 4.4). */
+import { compareSemver } from '../../../core/semver.js';
+import type { CceCapabilities, CceContainer, CceSignal, CceUser } from '../cce-document.js';
+import { PRIVILEGED_CAPABILITIES, UNPRIVILEGED_CAPABILITIES } from '../constants.js';
+
+/** What a guest compares requests with. */
+export interface EffectiveContainer extends CceContainer {
+  readonly user: CceUser;
+  readonly capabilities: CceCapabilities;
+  readonly seccomp_profile_sha256: string;
+  readonly no_new_privileges: boolean;
+  readonly allow_elevated: boolean;
+  readonly signals: readonly CceSignal[];
+}
+
+const ANY = { pattern: '', strategy: 'any' };
+const ANY_USER: CceUser = { user_idname: ANY, group_idnames: [ANY], umask: '0022' };
+
+/** The container as guests read it in a policy of framework `version`; it starts privileged where it may. */
+export function effectiveContainer(
+  container: CceContainer,
+  version: string | undefined,
+): EffectiveContainer {
+  const since = <T>(first: string, value: T | undefined, fallback: T): T => {
+    const isOlder = version !== undefined && compareSemver(version, first) === -1;
+    return isOlder ? fallback : (value ?? fallback);
+  };
+  const { user, capabilities } = container;
+  const isElevated = container.allow_elevated === true;
+  return {
+    ...container,
+    allow_elevated: isElevated,
+    user: since('0.2.1', typeof user === 'string' ? undefined : user, ANY_USER),
+    capabilities: since('0.2.2', capabilities ?? undefined, defaultCapabilities(isElevated)),
+    seccomp_profile_sha256: since('0.2.3', container.seccomp_profile_sha256, ''),
+    no_new_privileges: since('0.2.0', container.no_new_privileges, false),
+    signals: container.signals ?? [],
+  };
+}
+
+function defaultCapabilities(isElevated: boolean): CceCapabilities {
+  const names = isElevated ? PRIVILEGED_CAPABILITIES : UNPRIVILEGED_CAPABILITIES;
+  return {
+    ambient: [],
+    bounding: names,
+    effective: names,
+    inheritable: isElevated ? names : [],
+    permitted: names,
+  };
+}
