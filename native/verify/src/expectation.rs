@@ -144,6 +144,14 @@ impl Expectation {
         read::from_json(json)?.checked()
     }
 
+    /// Reads the JSON form, but leaves open whether it expects host data: the caller fills it in and calls `checked`.
+    ///
+    /// # Errors
+    /// A document that is not `podseal.expectation/v1`.
+    pub fn from_partial_json(json: &[u8]) -> Result<Self, Refusal> {
+        read::from_json(json)
+    }
+
     /// Holds for a value made by hand what holds for a document.
     ///
     /// # Errors
