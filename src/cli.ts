@@ -2,6 +2,7 @@
 /** argv -> command -> streams -> exit status. Nothing below this file ends the process. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addAcipolicygenCommand } from './commands/acipolicygen.js';
 import { addAuditCommand } from './commands/audit.js';
 import type { CommandContext } from './commands/context.js';
 import { addDiffCommand } from './commands/diff.js';
@@ -85,6 +86,7 @@ function buildProgram(context: CommandContext): Command {
   addLayersCommand(program, context);
   addLayerCommand(program, context);
   addKatapolicygenCommand(program, context);
+  addAcipolicygenCommand(program, context);
   return program;
 }
 

@@ -13,6 +13,8 @@ import { collect } from './context.js';
 export interface ImageOptions {
   readonly images?: string;
   readonly imageFacts?: string[];
+  /** --tar of the compatibility commands: a tar, or a map of images to tars. */
+  readonly tar?: string;
   readonly platform?: string;
   readonly registryMirror?: string[];
   readonly insecureRegistry?: string[];
@@ -136,10 +138,16 @@ async function openSource(
   registry: RegistrySource,
   locations: boolean,
 ): Promise<ImageSource> {
-  if (options.images === undefined && !locations) return registry;
+  if (options.images === undefined && options.tar === undefined && !locations) return registry;
   const { openImageMap, openLocations } = await import('../io/image-map.js');
-  const named = options.images === undefined ? registry : await openImageMap(options.images);
+  const listed = options.images === undefined ? registry : await openImageMap(options.images);
+  const named = options.tar === undefined ? listed : await openTars(options.tar, listed);
   return locations ? openLocations(named) : named;
+}
+
+async function openTars(tar: string, fallback: ImageSource): Promise<ImageSource> {
+  const { openTarImages } = await import('../io/tar-images.js');
+  return openTarImages(tar, fallback);
 }
 
 async function openRegistry(

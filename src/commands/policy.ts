@@ -1,31 +1,8 @@
 /** `podseal policy`: policies of the workloads of a manifest, written into it. */
 import type { Command } from 'commander';
-import { EXIT, ToolError } from '../core/error.js';
-import type { Terminal } from '../io/terminal.js';
-import type { GeneratedPolicy, KataRequest } from '../pipeline.js';
-import type { TextFile } from '../policy/kata/drop-ins.js';
-import type { KataGuest } from '../policy/kata/guests.js';
 import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
-import { addImageOptions, type ImageOptions, openImages } from './image-options.js';
-import { openQuickEngine } from './options.js';
-
-interface PolicyOptions extends ImageOptions {
-  readonly target?: string;
-  readonly guest?: string;
-  readonly settings?: string;
-  readonly settingsDropIn?: string[];
-  readonly rules?: string;
-  readonly configMap?: string[];
-  readonly initdata?: string;
-  readonly runtimeClass?: string[];
-  readonly ignoreUnsupported?: string[];
-  readonly selfCheck?: boolean;
-  readonly print?: boolean;
-  readonly base64?: boolean;
-  readonly check?: boolean;
-  readonly json?: boolean;
-  readonly output?: string;
-}
+import { addImageOptions } from './image-options.js';
+import { checkFamily, checkOptions, type PolicyOptions } from './policy/options.js';
 
 /** Adds `policy`. */
 export function addPolicyCommand(program: Command, context: CommandContext): void {
@@ -35,10 +12,19 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
     .description(
       'Generate the policy of each workload and write it into the manifest, where comments, order and quoting stay as they are. Prints the measurement (HOST_DATA) of each workload.',
     )
-    .argument('<file...>', 'manifests (YAML), or - for stdin; the manifest then goes to stdout')
+    .argument(
+      '<file...>',
+      'manifests (YAML), ARM templates or ACI configurations (JSON), or - for stdin; the manifest then goes to stdout',
+    )
     .optionsGroup('Policy:')
-    .option('--target <target>', 'aks or kata (default: by the runtime class)')
-    .option('--guest <profile>', 'guest version: azl3, aks-3.15, msft-main, kata-4.1')
+    .option('--target <target>', 'aks, kata, vn2 or aci (default: by what the manifest says)')
+    .option(
+      '--guest <profile>',
+      'guest version: azl3, aks-3.15, msft-main, kata-4.1, confcom-2.0.1, confcom-1.3.1, confcom-fork-1.2.8',
+    )
+    .option('--config-map <file>', 'further ConfigMaps, Secrets, claims (repeatable)', collect)
+    .option('--no-self-check', 'do not try whether each policy lets its workload start')
+    .optionsGroup('Policy of aks and kata:')
     .option('--settings <file>', 'settings instead of the bundled ones')
     .option(
       '--settings-drop-in <file>',
@@ -46,11 +32,17 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
       collect,
     )
     .option('--rules <file>', 'rules (Rego) instead of the bundled ones')
-    .option('--config-map <file>', 'further ConfigMaps, Secrets, claims (repeatable)', collect)
     .option('--initdata <file>', 'initdata (TOML) that the policy is added to (kata)')
     .option('--runtime-class <prefix>', 'only pods with such a runtime class (repeatable)', collect)
     .option('--ignore-unsupported <field>', "field to leave out; '*' for all (repeatable)", collect)
-    .option('--no-self-check', 'do not try whether each policy lets its workload start');
+    .optionsGroup('Policy of aci and vn2:')
+    .option('--parameters <file>', 'parameters of the ARM template')
+    .option('--approve-wildcards', 'allow any value of variables whose value is not known')
+    .option('--debug-mode', 'allow shells, stack dumps and runtime logging')
+    .option('--no-stdio', 'do not give containers their standard streams')
+    .option('--omit-id', 'leave the image references out of the policy')
+    .option('--infrastructure-svn <svn>', "minimum svn of the platform's own fragment")
+    .option('--no-infrastructure-fragment', "do not import the platform's own fragment");
   addOutputOptions(addImageOptions(command, true))
     .option('--print', 'print the policy texts alone; write nothing')
     .option('--base64', 'print the annotation values, one per line; write nothing')
@@ -76,271 +68,21 @@ async function run(
 ): Promise<void> {
   checkOptions(files, options);
   const terminal = context.terminal(readOutputOptions(options as Record<string, unknown>));
-  const [{ generateKata }, { obtainPolicyImage }] = await Promise.all([
-    import('../pipeline.js'),
-    import('../pipeline/images.js'),
-  ]);
-  const request = await readRequest(files, options, terminal);
-  const access = await openImages(options, [], {
-    terminal,
-    signal: context.signal,
-    locations: false,
-  });
-  try {
-    const policies = await generateKata(request, {
-      obtain: (reference, needs) => obtainPolicyImage(reference, needs, access.facts, access),
-      notices: terminal.notice,
-    });
-    terminal.progressDone();
-    if (options.selfCheck !== false) await selfCheck(policies, request, terminal);
-    if (options.check === true)
-      await check({ files, options, terminal, request, policies }, context);
-    else await deliver({ files, options, terminal, request, policies });
-  } finally {
-    await access.close();
-  }
-}
-
-/** Nothing is written or printed for a policy under which its workload would not start. */
-async function selfCheck(
-  policies: readonly GeneratedPolicy[],
-  request: KataRequest,
-  terminal: Terminal,
-): Promise<void> {
-  const [{ checkStarts }, engine] = await Promise.all([
-    import('../pipeline/self-check.js'),
-    openQuickEngine(),
-  ]);
-  await checkStarts(policies, request, { engine, notices: terminal.notice });
-}
-
-function checkOptions(files: readonly string[], options: PolicyOptions): void {
-  const products = [options.print, options.base64, options.json].filter(
-    (one) => one === true,
-  ).length;
-  if (products > 1) throw conflict('--print, --base64 and --json exclude each other');
-  if (options.check && (options.print || options.base64 || options.output !== undefined)) {
-    throw conflict('--check writes nothing: it excludes --print, --base64 and -o');
-  }
-  if (files.length > 1 && options.output !== undefined) {
-    throw conflict('-o takes one manifest', 'leave -o out: every manifest is written in place');
-  }
-  if (files.filter((file) => file === '-').length > 1) throw conflict('stdin can be read once');
-  if (new Set(files).size < files.length) throw conflict('a manifest is named twice');
-}
-
-function conflict(message: string, ...hints: string[]): ToolError {
-  return new ToolError('USAGE_CONFLICT', message, { hints });
-}
-
-/** Reads every file that the options name. */
-async function readRequest(
-  files: readonly string[],
-  options: PolicyOptions,
-  terminal: Terminal,
-): Promise<KataRequest> {
-  const [{ readTextFile, readBinaryFile }, { inferTarget }, { parseSettings }, { readInitdata }] =
-    await Promise.all([
-      import('../io/files.js'),
-      import('../manifest/target.js'),
-      import('../policy/kata/settings.js'),
-      import('../measurement/read-initdata.js'),
-    ]);
-  const read = async (file: string): Promise<TextFile> => ({
-    file,
-    text: await readTextFile(file),
-  });
-  const { findKataGuest } = await import('../policy/kata/guests.js');
-  const named = options.guest === undefined ? undefined : findKataGuest(options.guest);
-  const manifests = await inOrder(files, read);
-  const guest = await chooseGuest(options, named, () => inferTarget(manifests));
-  if (options.initdata !== undefined && guest.annotationValue !== 'initdata') {
-    throw conflict(`guest ${guest.id} has no initdata`, 'use --target kata');
-  }
-  terminal.info(`target ${guest.target}, guest ${guest.id}`);
-  const settings = await readSettings(options, guest.settingsFile, read);
-  const attachments = await inOrder(options.configMap ?? [], read);
-  const initdata =
-    options.initdata === undefined
-      ? {}
-      : { initdata: readInitdata(await readBinaryFile(options.initdata), options.initdata) };
-  return {
-    inputs: [
-      ...manifests.map((one) => ({ ...one, role: 'manifest' as const })),
-      ...attachments.map((one) => ({ ...one, role: 'attachment' as const })),
-    ],
-    guest,
-    settings: parseSettings(settings.text, settings.file, guest),
-    rules: await readRules(options, guest),
-    ...initdata,
-    ignoreUnsupported: options.ignoreUnsupported ?? [],
-    runtimeClassPrefixes: options.runtimeClass ?? [],
-  };
-}
-
-async function inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (const item of items) results.push(await work(item));
-  return results;
-}
-
-async function chooseGuest(
-  options: PolicyOptions,
-  named: KataGuest | undefined,
-  infer: () => string,
-): Promise<KataGuest> {
-  const { defaultKataGuest } = await import('../policy/kata/guests.js');
-  const target = options.target ?? named?.target ?? infer();
-  if (target !== 'aks' && target !== 'kata') {
-    throw new ToolError('USAGE_CONFLICT', `policies for target ${target} cannot be generated yet`, {
-      want: 'aks or kata',
-      got: target,
-    });
-  }
-  if (named !== undefined && named.target !== target) {
-    throw conflict(`guest ${named.id} belongs to target ${named.target}, not ${target}`);
-  }
-  return named ?? defaultKataGuest(target);
-}
-
-async function readSettings(
-  options: PolicyOptions,
-  bundled: string,
-  read: (file: string) => Promise<TextFile>,
-): Promise<TextFile> {
-  const { assetPath } = await import('../io/assets.js');
-  const base = await read(options.settings ?? assetPath(`kata/settings/${bundled}`));
-  const dropIns = await inOrder(options.settingsDropIn ?? [], read);
-  if (dropIns.length === 0) return base;
-  const { applyDropIns } = await import('../policy/kata/drop-ins.js');
-  return { file: base.file, text: applyDropIns(base, dropIns) };
-}
-
-async function readRules(options: PolicyOptions, guest: KataGuest): Promise<string> {
-  const [{ readTextFile }, { readAsset }] = await Promise.all([
+  const [{ readTextFile }, { chooseGuest, readNames }] = await Promise.all([
     import('../io/files.js'),
-    import('../io/assets.js'),
+    import('./policy/guest.js'),
   ]);
-  if (options.rules !== undefined) return readTextFile(options.rules);
-  if (guest.rulesFile !== undefined) return readAsset(`kata/rules/${guest.rulesFile}`);
-  throw new ToolError('USAGE_CONFLICT', `there are no bundled rules for guest ${guest.id} yet`, {
-    hints: ['name the rules file of that guest with --rules FILE'],
-  });
-}
-
-interface Delivery {
-  readonly files: readonly string[];
-  readonly options: PolicyOptions;
-  readonly terminal: Terminal;
-  readonly request: KataRequest;
-  readonly policies: readonly GeneratedPolicy[];
-}
-
-/** Prints in what the policies that the manifests hold differ from these; nothing is written. */
-async function check(
-  { files, options, request, policies, terminal }: Delivery,
-  context: CommandContext,
-): Promise<void> {
-  const [review, { readAsset }] = await Promise.all([
-    import('../pipeline/review.js'),
-    import('../io/assets.js'),
-  ]);
-  const base = await review.loadReviewBase(readAsset);
-  warnOfNone(policies, terminal);
-  const manifests = request.inputs.slice(0, files.length);
-  const diffs = review.checkEmbedded(manifests, policies, base, terminal.notice);
-  const before = files.join(', ');
-  await terminal.product(
-    options.json === true
-      ? review.printJson(review.diffJson(before, 'generated', diffs), terminal.notices)
-      : review.printPageText(review.diffPage(`${before} -> generated now`, diffs)),
-  );
-  terminal.info(review.summarizeDiffs(diffs));
-  if (review.hasDifference(diffs, 'any')) context.finish(EXIT.differs);
-}
-
-/** Writes the manifests, then prints the product: nothing is printed for a manifest that could not be written. */
-async function deliver(delivery: Delivery): Promise<void> {
-  const { options, policies, terminal } = delivery;
-  if (options.print !== true && options.base64 !== true && options.json !== true) {
-    const toStdout = await writeManifests(delivery);
-    const lines = measurementLines(policies);
-    if (toStdout) for (const line of lines) terminal.info(line);
-    else await terminal.product(lines.map((line) => `${line}\n`).join(''));
-    return;
+  const names = readNames(options);
+  const manifests: { file: string; text: string }[] = [];
+  for (const file of files) manifests.push({ file, text: await readTextFile(file) });
+  const { family, target, guest } = chooseGuest(names, manifests);
+  checkFamily(options, family, target);
+  terminal.info(`target ${target}, guest ${guest.id}`);
+  const policyRun = { files, manifests, options, terminal, context };
+  if (family === 'kata') {
+    const { runKata } = await import('./policy/kata.js');
+    return runKata(guest, policyRun);
   }
-  if (options.output !== undefined) await writeManifests(delivery);
-  if (options.print === true) await terminal.product(policies.map(({ policy }) => policy).join(''));
-  if (options.base64 === true) {
-    await terminal.product(policies.map(({ value }) => `${value}\n`).join(''));
-  }
-  if (options.json === true) await terminal.product(asJson(delivery));
-}
-
-/** True if the manifest went to stdout. All texts are made before the first is written. */
-async function writeManifests({
-  files,
-  options,
-  request,
-  policies,
-  terminal,
-}: Delivery): Promise<boolean> {
-  const [{ writePolicies }, { writeFileAtomic }] = await Promise.all([
-    import('../pipeline.js'),
-    import('../io/files.js'),
-  ]);
-  warnOfNone(policies, terminal);
-  const texts = request.inputs
-    .slice(0, files.length)
-    .map((input) => writePolicies(input, policies));
-  for (const [i, file] of files.entries()) {
-    const target = options.output ?? file;
-    const text = texts[i] ?? '';
-    if (target === '-') {
-      await terminal.product(text);
-      return true;
-    }
-    if (target === file && text === request.inputs[i]?.text) continue;
-    terminal.detail(`writing ${target}`);
-    await writeFileAtomic(target, text);
-    terminal.info(`wrote ${target}`);
-  }
-  return false;
-}
-
-function warnOfNone(policies: readonly GeneratedPolicy[], terminal: Terminal): void {
-  if (policies.length > 0) return;
-  terminal.notice({ code: 'no-workload', message: 'no workload of the manifest gets a policy' });
-}
-
-/** `HEX` for one policy, `HEX  WORKLOAD` for several. */
-function measurementLines(policies: readonly GeneratedPolicy[]): string[] {
-  if (policies.length === 1) return policies.map(({ measurement }) => measurement);
-  return policies.map(({ measurement, workload }) => `${measurement}  ${nameOf(workload)}`);
-}
-
-function nameOf(workload: GeneratedPolicy['workload']): string {
-  const name = workload.name ?? workload.generateName ?? '';
-  return `${workload.kind} ${workload.namespace === undefined ? '' : `${workload.namespace}/`}${name}`.trim();
-}
-
-function asJson({ policies, request, terminal }: Delivery): string {
-  const workloads = policies.map((one) => ({
-    kind: one.workload.kind,
-    name: one.workload.name ?? one.workload.generateName,
-    namespace: one.workload.namespace,
-    target: request.guest.target,
-    guest: request.guest.id,
-    policy: one.policy,
-    initdata: one.initdata,
-    measurement: one.measurement,
-    placement: {
-      file: one.workload.placement.file,
-      document: one.workload.placement.document,
-      path: one.workload.placement.path,
-      key: one.key,
-    },
-    images: one.images,
-  }));
-  return `${JSON.stringify({ format: 'podseal.policy/v1', workloads, notices: terminal.notices }, null, 2)}\n`;
+  const { runAci } = await import('./policy/aci.js');
+  return runAci(guest, target, policyRun);
 }

@@ -78,6 +78,15 @@ export async function openByteStream(path: string): Promise<AsyncIterable<Uint8A
   return chunksOf(handle.createReadStream({ highWaterMark: CHUNK_BYTES }), path);
 }
 
+/** True if there is a file, not a folder. */
+export async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
 /** True if both paths name one existing file (hard and symbolic links included). */
 export async function isSameFile(a: string, b: string): Promise<boolean> {
   try {

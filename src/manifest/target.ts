@@ -26,6 +26,11 @@ const ARM_TEMPLATE = /"\$schema"\s*:\s*"[^"]*deploymentTemplate\.json/i;
 const VIRTUAL_NODE =
   /^(?:microsoft\.containerinstance\.virtualnode\.|virtual-kubelet\.io\/|virtualnode2?$|virtual-kubelet$)/;
 
+/** True for the text of an ARM template: it names the schema of one. */
+export function isArmTemplate(text: string): boolean {
+  return ARM_TEMPLATE.test(text);
+}
+
 /**
  * The target of all manifests. Throws MANIFEST_TARGET_UNKNOWN if they name none or more than one, and what
  * parseYaml throws.
@@ -35,7 +40,7 @@ export function inferTarget(
 ): Target {
   const found = new Map<Target, string>();
   for (const { file, text } of manifests) {
-    if (ARM_TEMPLATE.test(text)) found.set('aci', file);
+    if (isArmTemplate(text)) found.set('aci', file);
     else for (const target of parseYaml(text, file).flatMap(targetsOf)) found.set(target, file);
   }
   const [only, ...others] = found.keys();

@@ -265,7 +265,7 @@ describe('usage', () => {
       expect(result.status).toBe(0);
       expect(result.stderr).toBe('');
       expect(result.stdout).toContain('Usage: podseal');
-      expect(result.stdout.split('\n').length).toBeLessThan(75);
+      expect(result.stdout.split('\n').length).toBeLessThan(90);
     },
   );
 

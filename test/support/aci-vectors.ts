@@ -28,6 +28,8 @@ export interface AciCase {
     readonly image?: string | readonly string[];
     readonly yaml?: string;
   };
+  /** Replaces members of `input` for that profile. */
+  readonly 'input_1.3.1'?: Partial<AciCase['input']>;
   readonly options: AciCaseOptions;
   readonly expect: Readonly<Record<string, AciExpectation>>;
 }

@@ -46,6 +46,11 @@ const ACI_GUESTS: readonly AciGuest[] = [
 /** Names of all versions, the default first. */
 export const ACI_GUEST_IDS: readonly string[] = ACI_GUESTS.map(({ id }) => id);
 
+/** True for the name of a version. */
+export function isAciGuest(id: string): boolean {
+  return ACI_GUEST_IDS.includes(id);
+}
+
 /** The version with this name; the default without a name. Throws USAGE_CONFLICT. */
 export function findAciGuest(id: string = ACI_GUEST_IDS[0]!): AciGuest {
   const guest = ACI_GUESTS.find((one) => one.id === id);

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { parseJsonData } from '../../../src/core/data-json.js';
 import { sha256Hex } from '../../../src/core/digest.js';
 import { ToolError } from '../../../src/core/error.js';
+import { parseArmFileAsReference } from '../../../src/manifest/arm/parse.js';
+import { readArmGroupsAsReference } from '../../../src/manifest/arm/reference.js';
 import { readImageGroup } from '../../../src/manifest/config/definitions.js';
 import { readConfig } from '../../../src/manifest/config/read.js';
+import { readFragmentEntries } from '../../../src/manifest/group/fragments.js';
 import { readVirtualNodes } from '../../../src/manifest/virtual-node/read.js';
 import { readWithAnswers } from '../../../src/pipeline/aci/answers.js';
 import { generateAci } from '../../../src/pipeline/aci/generate.js';
@@ -29,10 +33,24 @@ function readGroups(
   if (kind === 'vn2') {
     return readVirtualNodes([{ file: 'in.yaml', text: input.yaml ?? '' }], { approve, notices });
   }
+  if (kind === 'arm') return readTemplate(input.template ?? '', input.parameters, approve);
   if (kind === 'image') {
     return [input.image ?? ''].flat().map(readImageGroup);
   }
   return [readConfig(input.config ?? '', 'in.json', { approve, notices })];
+}
+
+function readTemplate(
+  text: string,
+  parameters: string | null | undefined,
+  approve: WildcardApproval,
+): readonly ContainerGroup[] {
+  const template = parseArmFileAsReference(text, 'template.json');
+  const given =
+    parameters === null || parameters === undefined
+      ? {}
+      : { parameters: parseArmFileAsReference(parameters, 'parameters.json') };
+  return readArmGroupsAsReference({ template, ...given, approve, notices });
 }
 
 async function generate(row: AciCase, profile: string) {
@@ -57,16 +75,19 @@ function request(options: AciCaseOptions, profile: string) {
     stdio: options.disable_stdio !== true,
     omitId: options.omit_id === true,
     fragments: {
-      imports: [],
+      imports: readImports(options.rego_imports),
       excludeInfrastructure: options.exclude_default_fragments === true,
       ...(svn === undefined ? {} : { infrastructureSvn: svn }),
     },
   };
 }
 
-const cases = ['edge.json', 'upstream-tests.json']
-  .flatMap((file) => aciCases(file))
-  .filter(({ kind }) => kind !== 'arm');
+function readImports(entries: unknown) {
+  const place = { code: 'MANIFEST_INVALID', what: 'fragments.json', path: '' } as const;
+  return readFragmentEntries(parseJsonData(JSON.stringify(entries ?? []), 'fragments.json'), place);
+}
+
+const cases = ['edge.json', 'upstream-tests.json'].flatMap((file) => aciCases(file));
 
 const divergences = readDivergences().filter(({ area }) => area === 'aci-edge');
 const diverges = ({ name }: AciCase) => divergences.some((row) => row.case === name);
@@ -113,5 +134,51 @@ describe.runIf(aciVectors !== undefined)('golden virtual nodes', () => {
         aciText('vn2', folder, variant, 'policy_pretty.rego'),
       );
     });
+  });
+});
+
+const IMPORT = {
+  feed: 'mcr.microsoft.com/acc/samples/aci/helloworld',
+  issuer: 'did:x509:0:sha256:8OhuTqQPbrbDMXV9QentXIIRWqcmU_B88n8jPr1WsBc::subject:CN:Contoso',
+  minimum_svn: '1',
+  includes: ['containers', 'fragments'],
+};
+
+/** Options of each golden file of a template. */
+const VARIANTS: Readonly<Record<string, AciCaseOptions>> = {
+  policy: {},
+  policy_debug: { debug_mode: true },
+  policy_disable_stdio: { disable_stdio: true },
+  policy_exclude_default_fragment: { exclude_default_fragments: true },
+  policy_infrastructure_svn: { infrastructure_svn: '99' },
+  policy_fragment: { rego_imports: [IMPORT] },
+  policy_fragment_plus_infrastructure_svn: { rego_imports: [IMPORT], infrastructure_svn: '99' },
+};
+
+describe.runIf(aciVectors !== undefined)('golden templates', () => {
+  const rows = goldenFolders('arm_template.json').flatMap((folder) =>
+    [
+      ['target-2.0.1', '2.0.1'],
+      ['release-1.3.1', '1.3.1'],
+      ['.', 'fork-1.2.8'],
+    ].flatMap(([below, profile]) =>
+      Object.keys(VARIANTS)
+        .filter((variant) => goldenFolders(`${below}/${variant}.rego`).includes(folder))
+        .map((variant) => ({ folder, below: below!, profile: profile!, variant })),
+    ),
+  );
+
+  it.each(rows)('$folder $profile $variant', async ({ folder, below, profile, variant }) => {
+    const hasParameters = goldenFolders('parameters.json').includes(folder);
+    const parameters = hasParameters ? aciText(folder, 'parameters.json') : null;
+    const template = aciText(folder, 'arm_template.json');
+    const groups = readTemplate(template, parameters, () => true);
+    const policies = await generateAci(
+      { groups, ...request(VARIANTS[variant]!, profile) },
+      aciPorts(),
+    );
+    expect(policies.map(({ policy }) => `${policy}\n\n\n`).join('')).toBe(
+      aciText(folder, below, `${variant}.rego`),
+    );
   });
 });

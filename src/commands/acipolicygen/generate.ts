@@ -1,0 +1,75 @@
+/** Source -> policies, for `podseal acipolicygen`. */
+import { ToolError } from '../../core/error.js';
+import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
+import type { AcipolicygenSource } from '../../pipeline/acipolicygen/sources.js';
+import type { ContainerGroup } from '../../workload/container-group.js';
+import { openImages } from '../image-options.js';
+import type { AcipolicygenRun } from './run.js';
+
+/** The policies of all groups of the source, in order. */
+export async function generatePolicies(
+  source: AcipolicygenSource,
+  { flags, context, terminal, confirm }: AcipolicygenRun,
+): Promise<readonly GeneratedAciPolicy[]> {
+  const [{ readWithAnswers }, { readSource }, { generateAci }, { findAciGuest }, images] =
+    await Promise.all([
+      import('../../pipeline/aci/answers.js'),
+      import('../../pipeline/acipolicygen/sources.js'),
+      import('../../pipeline/aci/generate.js'),
+      import('../../policy/aci/guests.js'),
+      import('../../pipeline/images.js'),
+    ]);
+  refuseWindows(flags.platform);
+  const guest = findAciGuest(flags.guest);
+  const notices = terminal.notice;
+  const groups = await readWithAnswers(
+    (approve) =>
+      readSource(source, { approve: flags.approveWildcards ? () => true : approve, notices }),
+    ({ text }) => confirm(text),
+  );
+  refuseSingleTar(flags.tar, groups);
+  const svn = flags.infrastructureSvn;
+  const request = {
+    groups,
+    guest,
+    debugMode: flags.debugMode === true,
+    stdio: flags.disableStdio !== true,
+    omitId: flags.omitId === true,
+    fragments: {
+      imports: [],
+      excludeInfrastructure: flags.excludeDefaultFragments === true,
+      ...(svn ? { infrastructureSvn: svn } : {}),
+    },
+  };
+  const { signal } = context;
+  const access = await openImages(flags, [], { terminal, signal, locations: false });
+  try {
+    return await generateAci(request, {
+      obtain: (reference, needs) =>
+        images.obtainPolicyImage(reference, needs, access.facts, access),
+      notices,
+    });
+  } finally {
+    await access.close();
+    terminal.progressDone();
+  }
+}
+
+/** One tar is for one image; a map names the tars of several. */
+function refuseSingleTar(tar: string | undefined, groups: readonly ContainerGroup[]): void {
+  if (tar === undefined || tar.endsWith('.json')) return;
+  if (groups.flatMap(({ containers }) => containers).length <= 1) return;
+  throw new ToolError('USAGE_CONFLICT', 'one tar cannot hold the images of several containers', {
+    got: tar,
+    hints: ['give a JSON file: {"IMAGE:TAG": "FILE.tar", ...}'],
+  });
+}
+
+function refuseWindows(platform: string | undefined): void {
+  if (platform === undefined || !/^windows\b/.test(platform)) return;
+  throw new ToolError('MANIFEST_UNSUPPORTED', 'policies of Windows images cannot be made', {
+    got: platform,
+    want: 'linux/amd64',
+    hints: ['the hashes of Windows layers (CIM) come from a component of Windows itself'],
+  });
+}

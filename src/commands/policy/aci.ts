@@ -1,0 +1,207 @@
+/** `podseal policy` for ACI guests (targets aci and vn2). */
+import { EXIT, ToolError } from '../../core/error.js';
+import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
+import type { AciInput } from '../../pipeline/aci/sources.js';
+import type { AciGuest } from '../../policy/aci/guests.js';
+import { openImages } from '../image-options.js';
+import { conflict, type PolicyRun } from './options.js';
+
+/** Where the policies of one run come from and go to. */
+interface AciRun extends PolicyRun {
+  readonly target: 'aci' | 'vn2';
+  readonly guest: AciGuest;
+}
+
+interface Delivery extends AciRun {
+  /** The manifests, then templates that they link to. */
+  readonly inputs: readonly AciInput[];
+  readonly policies: readonly GeneratedAciPolicy[];
+}
+
+/** Generates and delivers the policies of the manifests for a guest. */
+export async function runAci(
+  guest: AciGuest,
+  target: 'aci' | 'vn2',
+  policyRun: PolicyRun,
+): Promise<void> {
+  const run = { ...policyRun, guest, target };
+  checkAciOptions(run);
+  const { terminal } = run;
+  const { inputs, groups } = await readSources(run);
+  const policies = await generate(run, groups);
+  terminal.progressDone();
+  if (policies.length === 0) {
+    terminal.notice({
+      code: 'no-workload',
+      message: 'no workload of the manifest gets a policy',
+    });
+  }
+  const delivery = { ...run, inputs, policies };
+  if (run.options.check === true) await check(delivery);
+  else await deliver(delivery);
+}
+
+function checkAciOptions({ options, target }: AciRun): void {
+  if (target === 'vn2' && options.parameters !== undefined) {
+    throw conflict('--parameters is for ARM templates, not for target vn2');
+  }
+  if (target === 'aci' && options.configMap !== undefined) {
+    throw conflict('--config-map is for Kubernetes manifests, not for target aci');
+  }
+  const svn = options.infrastructureSvn;
+  if (svn !== undefined && options.infrastructureFragment === false) {
+    throw conflict('--infrastructure-svn and --no-infrastructure-fragment exclude each other');
+  }
+  if (svn !== undefined && !/^[0-9]{1,18}$/.test(svn)) {
+    throw new ToolError('USAGE_CONFLICT', '--infrastructure-svn is not a number', { got: svn });
+  }
+}
+
+async function readSources({ options, manifests, terminal, target }: AciRun) {
+  const [{ readAciGroups }, { approveWithoutAsking }, { readTextFile }] = await Promise.all([
+    import('../../pipeline/aci/sources.js'),
+    import('../../pipeline/aci/answers.js'),
+    import('../../io/files.js'),
+  ]);
+  const read = async (file: string) => ({ file, text: await readTextFile(file) });
+  const attachments = [];
+  for (const file of options.configMap ?? []) attachments.push(await read(file));
+  return readAciGroups({
+    target,
+    manifests,
+    attachments,
+    ...(options.parameters === undefined ? {} : { parameters: await read(options.parameters) }),
+    readLinked: readTextFile,
+    approve: approveWithoutAsking(options.approveWildcards === true),
+    notices: terminal.notice,
+  });
+}
+
+async function generate(
+  { options, guest, terminal, context }: AciRun,
+  groups: Parameters<typeof import('../../pipeline/aci/generate.js').generateAci>[0]['groups'],
+): Promise<readonly GeneratedAciPolicy[]> {
+  const [{ generateAci }, { obtainPolicyImage }] = await Promise.all([
+    import('../../pipeline/aci/generate.js'),
+    import('../../pipeline/images.js'),
+  ]);
+  const { signal } = context;
+  const access = await openImages(options, [], { terminal, signal, locations: false });
+  const svn = options.infrastructureSvn;
+  try {
+    return await generateAci(
+      {
+        groups,
+        guest,
+        debugMode: options.debugMode === true,
+        stdio: options.stdio !== false,
+        omitId: options.omitId === true,
+        fragments: {
+          imports: [],
+          excludeInfrastructure: options.infrastructureFragment === false,
+          ...(svn === undefined ? {} : { infrastructureSvn: svn }),
+        },
+      },
+      {
+        obtain: (reference, needs) => obtainPolicyImage(reference, needs, access.facts, access),
+        notices: terminal.notice,
+      },
+    );
+  } finally {
+    await access.close();
+  }
+}
+
+/** Says of each group whether it holds the policy that would be generated; nothing is written. */
+async function check({ policies, options, terminal, context, target }: Delivery): Promise<void> {
+  const { compareEmbedded, printEmbedded } = await import('../../pipeline/aci/check.js');
+  const results = policies.map(compareEmbedded);
+  await terminal.product(
+    options.json === true
+      ? `${JSON.stringify({ format: 'podseal.check/v1', target, workloads: results, notices: terminal.notices }, null, 2)}\n`
+      : results.map(printEmbedded).join(''),
+  );
+  if (results.some(({ state }) => state !== 'same')) context.finish(EXIT.differs);
+}
+
+/** Writes the manifests, then prints the product: nothing is printed for a manifest that could not be written. */
+async function deliver(delivery: Delivery): Promise<void> {
+  const { options, policies, terminal } = delivery;
+  if (options.print !== true && options.base64 !== true && options.json !== true) {
+    const toStdout = await writeManifests(delivery);
+    const lines = measurementLines(policies);
+    if (toStdout) for (const line of lines) terminal.info(line);
+    else await terminal.product(lines.map((line) => `${line}\n`).join(''));
+    return;
+  }
+  if (options.output !== undefined) await writeManifests(delivery);
+  if (options.print === true) await terminal.product(policies.map(({ policy }) => policy).join(''));
+  if (options.base64 === true) {
+    await terminal.product(policies.map(({ value }) => `${value}\n`).join(''));
+  }
+  if (options.json === true) await terminal.product(asJson(delivery));
+}
+
+/** True if a manifest went to stdout. All texts are made before the first is written. */
+async function writeManifests({
+  files,
+  inputs,
+  options,
+  policies,
+  terminal,
+}: Delivery): Promise<boolean> {
+  const [{ writeAciPolicies }, { writeFileAtomic }] = await Promise.all([
+    import('../../pipeline/aci/write.js'),
+    import('../../io/files.js'),
+  ]);
+  const texts = inputs.map((input) => writeAciPolicies(input, policies));
+  for (const [i, input] of inputs.entries()) {
+    const named = i < files.length;
+    const target = (named ? options.output : undefined) ?? input.file;
+    const text = texts[i] ?? input.text;
+    if (target === '-') {
+      await terminal.product(text);
+      return true;
+    }
+    if (target === input.file && text === input.text) continue;
+    await writeFileAtomic(target, text);
+    terminal.info(`wrote ${target}`);
+  }
+  return false;
+}
+
+/** `HEX` for one policy, `HEX  WORKLOAD` for several. */
+function measurementLines(policies: readonly GeneratedAciPolicy[]): string[] {
+  if (policies.length === 1) return policies.map(({ measurement }) => measurement);
+  return policies.map(({ measurement, group }) => {
+    const { kind, namespace, name } = group;
+    const full = `${namespace === undefined ? '' : `${namespace}/`}${name ?? ''}`;
+    return `${measurement}  ${kind} ${full}`.trim();
+  });
+}
+
+function asJson({ policies, target, guest, terminal }: Delivery): string {
+  const workloads = policies.map(({ group, policy, measurement, images }) => ({
+    kind: group.kind,
+    name: group.name,
+    namespace: group.namespace,
+    target,
+    guest: guest.id,
+    policy,
+    measurement,
+    placement: placementAsJson(group.placement),
+    images,
+  }));
+  return `${JSON.stringify({ format: 'podseal.policy/v1', workloads, notices: terminal.notices }, null, 2)}\n`;
+}
+
+function placementAsJson(placement: GeneratedAciPolicy['group']['placement']) {
+  if (placement === undefined) return undefined;
+  const { file } = placement;
+  if (placement.kind === 'annotation') {
+    const { document, path } = placement;
+    return { file, document, path, key: 'microsoft.containerinstance.virtualnode.ccepolicy' };
+  }
+  const path = [...placement.path, 'properties', 'confidentialComputeProperties'];
+  return { file, path, key: 'ccePolicy' };
+}

@@ -1,0 +1,231 @@
+/** `podseal policy` for kata guests (targets aks and kata). */
+import { EXIT, ToolError } from '../../core/error.js';
+import type { Terminal } from '../../io/terminal.js';
+import type { GeneratedPolicy, KataRequest } from '../../pipeline.js';
+import type { TextFile } from '../../policy/kata/drop-ins.js';
+import type { KataGuest } from '../../policy/kata/guests.js';
+import { openImages } from '../image-options.js';
+import { openQuickEngine } from '../options.js';
+import { conflict, type PolicyRun } from './options.js';
+
+/** Generates and delivers the policies of the manifests for a guest. */
+export async function runKata(guest: KataGuest, policyRun: PolicyRun): Promise<void> {
+  const { options, context, terminal } = policyRun;
+  const [{ generateKata }, { obtainPolicyImage }] = await Promise.all([
+    import('../../pipeline.js'),
+    import('../../pipeline/images.js'),
+  ]);
+  const request = await readRequest(guest, policyRun);
+  const access = await openImages(options, [], {
+    terminal,
+    signal: context.signal,
+    locations: false,
+  });
+  try {
+    const policies = await generateKata(request, {
+      obtain: (reference, needs) => obtainPolicyImage(reference, needs, access.facts, access),
+      notices: terminal.notice,
+    });
+    terminal.progressDone();
+    if (options.selfCheck !== false) await selfCheck(policies, request, terminal);
+    if (options.check === true) await check({ ...policyRun, request, policies });
+    else await deliver({ ...policyRun, request, policies });
+  } finally {
+    await access.close();
+  }
+}
+
+/** Nothing is written or printed for a policy under which its workload would not start. */
+async function selfCheck(
+  policies: readonly GeneratedPolicy[],
+  request: KataRequest,
+  terminal: Terminal,
+): Promise<void> {
+  const [{ checkStarts }, engine] = await Promise.all([
+    import('../../pipeline/self-check.js'),
+    openQuickEngine(),
+  ]);
+  await checkStarts(policies, request, { engine, notices: terminal.notice });
+}
+
+/** Reads every file that the options name. */
+async function readRequest(
+  guest: KataGuest,
+  { options, manifests }: PolicyRun,
+): Promise<KataRequest> {
+  const [{ readTextFile, readBinaryFile }, { parseSettings }, { readInitdata }] = await Promise.all(
+    [
+      import('../../io/files.js'),
+      import('../../policy/kata/settings.js'),
+      import('../../measurement/read-initdata.js'),
+    ],
+  );
+  const read = async (file: string): Promise<TextFile> => ({
+    file,
+    text: await readTextFile(file),
+  });
+  if (options.initdata !== undefined && guest.annotationValue !== 'initdata') {
+    throw conflict(`guest ${guest.id} has no initdata`, 'use --target kata');
+  }
+  const settings = await readSettings(options, guest.settingsFile, read);
+  const attachments = await inOrder(options.configMap ?? [], read);
+  const initdata =
+    options.initdata === undefined
+      ? {}
+      : { initdata: readInitdata(await readBinaryFile(options.initdata), options.initdata) };
+  return {
+    inputs: [
+      ...manifests.map((one) => ({ ...one, role: 'manifest' as const })),
+      ...attachments.map((one) => ({ ...one, role: 'attachment' as const })),
+    ],
+    guest,
+    settings: parseSettings(settings.text, settings.file, guest),
+    rules: await readRules(options, guest),
+    ...initdata,
+    ignoreUnsupported: options.ignoreUnsupported ?? [],
+    runtimeClassPrefixes: options.runtimeClass ?? [],
+  };
+}
+
+async function inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (const item of items) results.push(await work(item));
+  return results;
+}
+
+async function readSettings(
+  options: PolicyRun['options'],
+  bundled: string,
+  read: (file: string) => Promise<TextFile>,
+): Promise<TextFile> {
+  const { assetPath } = await import('../../io/assets.js');
+  const base = await read(options.settings ?? assetPath(`kata/settings/${bundled}`));
+  const dropIns = await inOrder(options.settingsDropIn ?? [], read);
+  if (dropIns.length === 0) return base;
+  const { applyDropIns } = await import('../../policy/kata/drop-ins.js');
+  return { file: base.file, text: applyDropIns(base, dropIns) };
+}
+
+async function readRules(options: PolicyRun['options'], guest: KataGuest): Promise<string> {
+  const [{ readTextFile }, { readAsset }] = await Promise.all([
+    import('../../io/files.js'),
+    import('../../io/assets.js'),
+  ]);
+  if (options.rules !== undefined) return readTextFile(options.rules);
+  if (guest.rulesFile !== undefined) return readAsset(`kata/rules/${guest.rulesFile}`);
+  throw new ToolError('USAGE_CONFLICT', `there are no bundled rules for guest ${guest.id} yet`, {
+    hints: ['name the rules file of that guest with --rules FILE'],
+  });
+}
+
+interface Delivery extends PolicyRun {
+  readonly request: KataRequest;
+  readonly policies: readonly GeneratedPolicy[];
+}
+
+/** Prints in what the policies that the manifests hold differ from these; nothing is written. */
+async function check(delivery: Delivery): Promise<void> {
+  const { files, options, request, policies, terminal, context } = delivery;
+  const [review, { readAsset }] = await Promise.all([
+    import('../../pipeline/review.js'),
+    import('../../io/assets.js'),
+  ]);
+  const base = await review.loadReviewBase(readAsset);
+  warnOfNone(policies, terminal);
+  const manifests = request.inputs.slice(0, files.length);
+  const diffs = review.checkEmbedded(manifests, policies, base, terminal.notice);
+  const before = files.join(', ');
+  await terminal.product(
+    options.json === true
+      ? review.printJson(review.diffJson(before, 'generated', diffs), terminal.notices)
+      : review.printPageText(review.diffPage(`${before} -> generated now`, diffs)),
+  );
+  terminal.info(review.summarizeDiffs(diffs));
+  if (review.hasDifference(diffs, 'any')) context.finish(EXIT.differs);
+}
+
+/** Writes the manifests, then prints the product: nothing is printed for a manifest that could not be written. */
+async function deliver(delivery: Delivery): Promise<void> {
+  const { options, policies, terminal } = delivery;
+  if (options.print !== true && options.base64 !== true && options.json !== true) {
+    const toStdout = await writeManifests(delivery);
+    const lines = measurementLines(policies);
+    if (toStdout) for (const line of lines) terminal.info(line);
+    else await terminal.product(lines.map((line) => `${line}\n`).join(''));
+    return;
+  }
+  if (options.output !== undefined) await writeManifests(delivery);
+  if (options.print === true) await terminal.product(policies.map(({ policy }) => policy).join(''));
+  if (options.base64 === true) {
+    await terminal.product(policies.map(({ value }) => `${value}\n`).join(''));
+  }
+  if (options.json === true) await terminal.product(asJson(delivery));
+}
+
+/** True if the manifest went to stdout. All texts are made before the first is written. */
+async function writeManifests({
+  files,
+  options,
+  request,
+  policies,
+  terminal,
+}: Delivery): Promise<boolean> {
+  const [{ writePolicies }, { writeFileAtomic }] = await Promise.all([
+    import('../../pipeline.js'),
+    import('../../io/files.js'),
+  ]);
+  warnOfNone(policies, terminal);
+  const texts = request.inputs
+    .slice(0, files.length)
+    .map((input) => writePolicies(input, policies));
+  for (const [i, file] of files.entries()) {
+    const target = options.output ?? file;
+    const text = texts[i] ?? '';
+    if (target === '-') {
+      await terminal.product(text);
+      return true;
+    }
+    if (target === file && text === request.inputs[i]?.text) continue;
+    terminal.detail(`writing ${target}`);
+    await writeFileAtomic(target, text);
+    terminal.info(`wrote ${target}`);
+  }
+  return false;
+}
+
+function warnOfNone(policies: readonly GeneratedPolicy[], terminal: Terminal): void {
+  if (policies.length > 0) return;
+  terminal.notice({ code: 'no-workload', message: 'no workload of the manifest gets a policy' });
+}
+
+/** `HEX` for one policy, `HEX  WORKLOAD` for several. */
+function measurementLines(policies: readonly GeneratedPolicy[]): string[] {
+  if (policies.length === 1) return policies.map(({ measurement }) => measurement);
+  return policies.map(({ measurement, workload }) => `${measurement}  ${nameOf(workload)}`);
+}
+
+function nameOf(workload: GeneratedPolicy['workload']): string {
+  const name = workload.name ?? workload.generateName ?? '';
+  return `${workload.kind} ${workload.namespace === undefined ? '' : `${workload.namespace}/`}${name}`.trim();
+}
+
+function asJson({ policies, request, terminal }: Delivery): string {
+  const workloads = policies.map((one) => ({
+    kind: one.workload.kind,
+    name: one.workload.name ?? one.workload.generateName,
+    namespace: one.workload.namespace,
+    target: request.guest.target,
+    guest: request.guest.id,
+    policy: one.policy,
+    initdata: one.initdata,
+    measurement: one.measurement,
+    placement: {
+      file: one.workload.placement.file,
+      document: one.workload.placement.document,
+      path: one.workload.placement.path,
+      key: one.key,
+    },
+    images: one.images,
+  }));
+  return `${JSON.stringify({ format: 'podseal.policy/v1', workloads, notices: terminal.notices }, null, 2)}\n`;
+}
