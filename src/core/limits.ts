@@ -119,6 +119,10 @@ export const LIMITS = {
   artifactBytes: 17 * MIB,
   /** Pages of a registry's answer about referrers. */
   referrerPages: 16,
+  /** Fragments that one policy takes containers from, nested imports included. */
+  fragments: 100,
+  /** Items of a list that are compared with each other when they are not equal: pairing takes quadratic time. */
+  unlikeItems: 1_000,
   /** Ledgers of one trust list, and keys of one ledger: real lists have a few of each. */
   ledgers: 1_000,
   ledgerKeys: 1_000,

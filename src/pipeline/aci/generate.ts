@@ -2,6 +2,7 @@
  * The flow for the ACI targets (aci, vn2): container groups -> images -> container objects -> policy text ->
  * measurement. Joins the stages; every effect comes in through ports.
  */
+import type { DataMap } from '../../core/data.js';
 import type { Sha256Hex } from '../../core/digest.js';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
@@ -33,6 +34,16 @@ export interface AciRequest {
   readonly stdio: boolean;
   readonly omitId: boolean;
   readonly fragments: FragmentChoice;
+  /** True for a container that an imported fragment allows already: it is left out. */
+  readonly isCovered?: (container: DataMap) => boolean;
+}
+
+/** A group with its container objects, before fragments and the pause container come to them. */
+export interface BuiltGroup {
+  readonly group: ContainerGroup;
+  readonly containers: readonly BuiltContainer[];
+  /** In the order of the containers, each once. */
+  readonly images: readonly ImageIdentity[];
 }
 
 export interface AciPorts {
@@ -62,17 +73,29 @@ export async function generateAci(
   request: AciRequest,
   ports: AciPorts,
 ): Promise<readonly GeneratedAciPolicy[]> {
+  const options = { ...request, notices: ports.notices };
+  const groups = await buildGroups(request, ports);
+  return groups.map(({ group, containers, images }) => {
+    const document = buildAciDocument(group, containers, request.fragments, options);
+    return { group, document, ...placePolicy(document, group), images };
+  });
+}
+
+/** The container objects of all groups, without those that are covered. Every image is read. */
+export async function buildGroups(
+  request: AciRequest,
+  ports: AciPorts,
+): Promise<readonly BuiltGroup[]> {
   for (const group of request.groups) assertPossible(group);
   const images = await obtainAll(request.groups, ports);
   const options = { ...request, notices: ports.notices };
   return request.groups.map((group) => {
-    const built = buildContainers(group, images, options);
-    const document = buildAciDocument(group, built, request.fragments, options);
     const references = new Set(group.containers.map(({ image }) => image));
     return {
       group,
-      document,
-      ...placePolicy(document, group),
+      containers: buildContainers(group, images, options).filter(
+        ({ object }) => request.isCovered?.(object) !== true,
+      ),
       images: [...references].map((reference) => imageOf(images, reference).identity),
     };
   });

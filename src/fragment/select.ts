@@ -1,0 +1,119 @@
+/**
+ * Which signed fragments fulfil which imports (aci policy 15.7). Signatures and issuers are checked: a fragment counts
+ * only for an import that a guest would load it by.
+ */
+import type { DataMap } from '../core/data.js';
+import { ToolError } from '../core/error.js';
+import { LIMITS } from '../core/limits.js';
+import type { NoticeSink } from '../core/notice.js';
+import { dataFromJson } from './coverage.js';
+import { expectedFrom } from './import-statement.js';
+import type { FragmentPayload } from './payload.js';
+import { verifyFragment } from './verify.js';
+
+/** A fragment that may fulfil imports. */
+export interface OfferedFragment {
+  readonly bytes: Buffer;
+  /** Names it in messages. */
+  readonly what: string;
+}
+
+/** How the fragment of an import is found: a file of the user, or the feed as a reference. Undefined: not available. */
+export type FetchImport = (entry: DataMap) => Promise<OfferedFragment | undefined>;
+
+/** What was found. */
+export interface SelectedFragments {
+  readonly payloads: readonly FragmentPayload[];
+  /** Containers of all of them. */
+  readonly containers: readonly DataMap[];
+}
+
+export interface SelectionPorts {
+  readonly fetch: FetchImport;
+  readonly notices: NoticeSink;
+  /** True for the platform's own fragment, which is never looked at. */
+  readonly isPlatform: (entry: DataMap) => boolean;
+  /** Framework version of the guest. */
+  readonly frameworkVersion: string;
+}
+
+/**
+ * Fulfils imports: first with what is attached to images, then one by one, then the imports of the fragments that were
+ * found. Throws FRAGMENT_INVALID where two fragments have one namespace, LIMIT_EXCEEDED beyond LIMITS.fragments.
+ */
+export async function selectFragments(
+  imports: readonly DataMap[],
+  attached: readonly OfferedFragment[],
+  ports: SelectionPorts,
+): Promise<SelectedFragments> {
+  const remaining = imports.filter((entry) => !ports.isPlatform(entry));
+  const payloads: FragmentPayload[] = [];
+  const use = (payload: FragmentPayload) => {
+    assertRoom(payload, payloads);
+    payloads.push(payload);
+    remaining.push(...importsOf(payload).filter((entry) => !ports.isPlatform(entry)));
+  };
+  for (const offered of attached) {
+    const at = remaining.findIndex((entry) => judge(offered, entry, ports) !== undefined);
+    const payload = at < 0 ? undefined : judge(offered, remaining[at], ports);
+    if (payload === undefined) {
+      skip(ports, offered.what, 'no import names its issuer and feed, or its svn is too low');
+      continue;
+    }
+    remaining.splice(at, 1);
+    use(payload);
+  }
+  const done = new Set<string>();
+  for (let entry = remaining.shift(); entry !== undefined; entry = remaining.shift()) {
+    const { issuer, feed } = expectedFrom(entry);
+    if (done.has(`${issuer}>${feed}`)) continue;
+    done.add(`${issuer}>${feed}`);
+    const offered = await ports.fetch(entry);
+    if (offered === undefined) continue;
+    const payload = judge(offered, entry, ports);
+    if (payload === undefined) skip(ports, offered.what, 'it does not fit its import');
+    else use(payload);
+  }
+  return {
+    payloads,
+    containers: payloads.flatMap(({ containers }) => mapsIn(containers.map(dataFromJson))),
+  };
+}
+
+/** The payload, if a guest would load the fragment by this import. */
+function judge(
+  offered: OfferedFragment,
+  entry: DataMap | undefined,
+  { frameworkVersion }: SelectionPorts,
+): FragmentPayload | undefined {
+  if (entry === undefined) return undefined;
+  const expected = expectedFrom(entry);
+  const verdict = verifyFragment(offered.bytes, offered.what, {
+    imports: [expected],
+    frameworkVersion,
+    ledgers: new Map(),
+  });
+  return verdict.kind === 'allowed' ? verdict.payload : undefined;
+}
+
+function importsOf(payload: FragmentPayload): readonly DataMap[] {
+  return mapsIn(payload.fragments.map(dataFromJson));
+}
+
+function mapsIn(values: readonly ReturnType<typeof dataFromJson>[]): readonly DataMap[] {
+  return values.filter((value): value is DataMap => value instanceof Map);
+}
+
+function assertRoom({ namespace }: FragmentPayload, payloads: readonly FragmentPayload[]): void {
+  if (payloads.some((other) => other.namespace === namespace)) {
+    throw new ToolError('FRAGMENT_INVALID', `two fragments have the namespace ${namespace}`);
+  }
+  if (payloads.length < LIMITS.fragments) return;
+  throw new ToolError('LIMIT_EXCEEDED', 'too many fragments are imported', {
+    want: `at most ${LIMITS.fragments}`,
+  });
+}
+
+function skip({ notices }: SelectionPorts, what: string, why: string): void {
+  notices({ code: 'fragment-skipped', message: `fragment ${what} is not used: ${why}` });
+}
