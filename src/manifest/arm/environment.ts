@@ -1,6 +1,7 @@
 /** environmentVariables of a container of a template -> rules (aci policy 8.5). */
-import { type DataValue, isTruthy, kindOfData, lookUp } from '../../core/data.js';
+import { type DataValue, kindOfData, lookUp, textOfData } from '../../core/data.js';
 import { below, invalidAt, type JsonPlace } from '../../core/json-read.js';
+import type { NoticeSink } from '../../core/notice.js';
 import type { GroupEnvRule } from '../../workload/container-group.js';
 import { readFilledText, readListIfAny } from '../group/fields.js';
 import type { GroupReading } from './group.js';
@@ -28,9 +29,7 @@ function readVariable(
   place: JsonPlace,
   reading: GroupReading,
 ): readonly GroupEnvRule[] {
-  const { texts, approve } = reading;
-  const written = texts.replace(lookUp(entry, 'name'), below(place, 'name'));
-  if (!isTruthy(written)) throw invalidAt(below(place, 'name'), 'is empty or missing');
+  const { texts, approve, notices } = reading;
   const name = readFilledText(lookUp(entry, 'name'), below(place, 'name'));
   const plain = lookUp(entry, 'value');
   const value = plain ?? lookUp(entry, 'secureValue');
@@ -39,10 +38,13 @@ function readVariable(
   }
   const at = below(place, plain === null ? 'secureValue' : 'value');
   if (name === THIM_NAME && typeof value === 'string' && THIM_PLACEHOLDER.test(value)) {
-    return [wildcard(name)];
+    return [{ pattern: `${name}=.*`, strategy: 're2' }];
   }
   const known = texts.variable(name, value, at);
-  if ('pattern' in known) return [{ pattern: known.pattern, strategy: 'string' }];
+  if ('pattern' in known) {
+    if (plain === null) noteSecret(name, at, notices);
+    return [{ pattern: known.pattern, strategy: 'string' }];
+  }
   const { reasons, parameters } = known.open;
   const isApproved = approve({
     text: `Create a wildcard policy for the environment variable ${name} (y/n): `,
@@ -51,17 +53,23 @@ function readVariable(
     reasons,
     parameters,
   });
-  return isApproved ? [wildcard(name)] : [];
+  if (!isApproved) return [];
+  const pattern = texts.replace(`${name}=.*`, below(place, 'name'));
+  return [{ pattern: textOfData(pattern), strategy: 're2' }];
 }
 
-function wildcard(name: string): GroupEnvRule {
-  return { pattern: `${name}=.*`, strategy: 're2' };
+function noteSecret(name: string, place: JsonPlace, notices: NoticeSink): void {
+  notices({
+    code: 'secret-in-policy',
+    message: `the secret value of variable ${name} stands in the policy in clear text`,
+    where: `${place.what} ${place.path}`,
+  });
 }
 
 /** An error about a value that cannot be the value of a variable. */
 export function wrongValue(name: string, value: DataValue, place: JsonPlace) {
   return invalidAt(place, `is not a text (variable ${name})`, {
     got: kindOfData(value),
-    hints: ['put the value in quotes'],
+    hints: ['put the value in quotes, or what makes it into [string(...)]'],
   });
 }

@@ -171,6 +171,7 @@ function readContainer(
   const writtenImage = readFilledText(lookUp(properties, 'image'), at('image'));
   const { image, id } = texts.image(writtenImage, at('image'));
   const command = readWords(lookUp(properties, 'command'), at('command'));
+  const context = lookUp(properties, 'securityContext');
   const name = readName(lookUp(container, 'name'), below(place, 'name'), texts);
   return {
     name,
@@ -188,7 +189,7 @@ function readContainer(
       readProbe(lookUp(properties, key), at(key), texts),
     ),
     mounts: readMounts(properties, volumes, inner, texts),
-    security: readSecurity(lookUp(properties, 'securityContext'), at('securityContext'), notices),
+    security: readSecurity(isTruthy(context) ? context : null, at('securityContext'), notices),
     at: `${place.what} ${place.path}`,
   };
 }

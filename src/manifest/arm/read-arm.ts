@@ -7,10 +7,11 @@ import type { NoticeSink } from '../../core/notice.js';
 import type { ContainerGroup, WildcardApproval } from '../../workload/container-group.js';
 import { assertReadable } from './checks.js';
 import { wrongValue } from './environment.js';
-import { type GroupTexts, readContainerGroup } from './group.js';
+import { type GroupReading, type GroupTexts, type OpenValue, readContainerGroup } from './group.js';
 import { type GivenParameters, readParametersFile } from './parameters.js';
+import { hasInnerExpression } from './reference-texts.js';
 import { type EvaluatedGroup, evaluateTemplate, GROUP_TYPES } from './template.js';
-import { type ArmValue, buildBudget, isUnknown } from './value.js';
+import { type ArmValue, buildBudget, isUnknown, type Unknown } from './value.js';
 
 export interface ArmRequest {
   readonly template: JsonDocument;
@@ -40,32 +41,44 @@ export function readArmGroups(request: ArmRequest): readonly ContainerGroup[] {
       want: `a resource of type ${Object.values(GROUP_TYPES).join(' or ')}`,
     });
   }
-  return groups.map((group) => readGroup(group, { texts: EVALUATED, approve, notices }));
+  const reading = { texts: buildEvaluatedTexts(notices), approve, notices };
+  return groups.map((group) => readGroup(group, reading));
 }
 
-function readGroup(
-  group: EvaluatedGroup,
-  reading: { texts: GroupTexts; approve: WildcardApproval; notices: NoticeSink },
-): ContainerGroup {
+function readGroup(group: EvaluatedGroup, reading: GroupReading): ContainerGroup {
   assertReadable(group);
   return readContainerGroup({ ...group, value: group.value as DataMap }, reading);
 }
 
 /** Texts of groups that are evaluated already. */
-const EVALUATED: GroupTexts = {
-  replace: (value) => value,
-  image: (text) => ({ image: text, id: text }),
-  variable: (name: string, value: DataValue, place: JsonPlace) => {
-    const known = value as ArmValue;
-    if (isUnknown(known)) {
-      return {
-        open: {
-          reasons: known.causes.map(({ reason }) => reason),
-          parameters: known.causes.flatMap(({ parameter }) => parameter ?? []),
-        },
-      };
-    }
-    if (typeof value !== 'string') throw wrongValue(name, value, place);
-    return { pattern: `${name}=${value}` };
-  },
-};
+function buildEvaluatedTexts(notices: NoticeSink): GroupTexts {
+  const note = (value: DataValue, place: JsonPlace): void => {
+    if (typeof value !== 'string' || !hasInnerExpression(value)) return;
+    notices({
+      code: 'expression-within-text',
+      message: `${place.path} holds an expression within a text, which Azure does not evaluate; use [concat(...)] or [format(...)]`,
+      where: place.what,
+    });
+  };
+  return {
+    replace: (value, place) => {
+      note(value, place);
+      return value;
+    },
+    image: (text) => ({ image: text, id: text }),
+    variable: (name, value, place) => {
+      const known = value as ArmValue;
+      if (isUnknown(known)) return { open: openValue(known) };
+      if (typeof value !== 'string') throw wrongValue(name, value, place);
+      note(value, place);
+      return { pattern: `${name}=${value}` };
+    },
+  };
+}
+
+function openValue({ causes }: Unknown): OpenValue {
+  return {
+    reasons: causes.map(({ reason }) => reason),
+    parameters: [...new Set(causes.flatMap(({ parameter }) => parameter ?? []))],
+  };
+}

@@ -22,7 +22,7 @@ const LOOKED_UP = new RegExp(`\\[(?:parameters|variables)${CALL(NAME)}`);
 const REPLACED = new RegExp(`\\[${S}*(?:parameters|variables)${CALL(NAME)}`);
 const BLANK = new RegExp(`^${S}$`);
 /** Texts that are one whole expression of the known kind. */
-const WHOLE = new RegExp(`^\\[(?:parameters|variables)${CALL(NAME)}$`);
+const WHOLE = new RegExp(`^\\[(?:parameters|variables)${CALL("[^./'\\]]{1,1000}")}$`);
 
 /** The tables that expressions look into. */
 export interface ReferenceTables {
@@ -121,12 +121,18 @@ function withoutValue(place: JsonPlace): ToolError {
   });
 }
 
-/** The reference takes other expressions for plain text. */
+/** The reference takes other expressions for plain text, and replaces expressions within texts, which Azure does not. */
 function noteOddExpression(text: string, place: JsonPlace, notices: NoticeSink): void {
-  if (classifyText(text).kind === 'literal' || WHOLE.test(text)) return;
+  const isOdd = classifyText(text).kind === 'expression' || hasInnerExpression(text);
+  if (!isOdd || WHOLE.test(text)) return;
   notices({
     code: 'expression-as-text',
-    message: `${place.path} is an expression that goes into the policy as text or in part; podseal policy evaluates it`,
+    message: `${place.path} goes into the policy in another way than Azure evaluates it; podseal policy evaluates it as Azure does`,
     where: place.what,
   });
+}
+
+/** True for a text with an expression of the kind that the reference knows somewhere in it. */
+export function hasInnerExpression(text: string): boolean {
+  return START.test(text);
 }

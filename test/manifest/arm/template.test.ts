@@ -420,6 +420,24 @@ describe('the group', () => {
     expect(error.hints).toEqual(['write the value itself, or take it from a parameter']);
   });
 
+  it('notes secrets that go into the policy, and expressions within texts', () => {
+    const variables = [
+      { name: 'S', secureValue: 'hidden-one' },
+      { name: 'T', value: "a-[parameters('p')]" },
+    ];
+    const { notices } = readTemplate({
+      resources: [
+        groupResource({ environmentVariables: variables, command: ["x [variables('v')]"] }),
+      ],
+    });
+    expect(notices.map(({ code }) => code).toSorted()).toEqual([
+      'expression-within-text',
+      'expression-within-text',
+      'secret-in-policy',
+    ]);
+    expect(JSON.stringify(notices)).not.toContain('hidden-one');
+  });
+
   it('may have a secureValue that is not known', () => {
     const variables = [{ name: 'S', secureValue: "[listKeys('a', 'b').c]" }];
     const { questions } = readTemplate({
