@@ -23,6 +23,7 @@ mod pem;
 mod product;
 mod report;
 mod table;
+pub mod targets;
 mod thim;
 mod time;
 mod uvm;
