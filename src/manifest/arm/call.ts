@@ -43,7 +43,7 @@ export function evaluateCall(call: CallExpression, scope: Scope): ArmValue {
     const special = own(SCOPE_FUNCTIONS, name);
     if (special !== undefined) return special(args, scope);
     const row = own(TABLE, name);
-    if (row !== undefined) return callRow(row, evaluateAll(args, scope), scope);
+    if (row !== undefined) return callRow(row, call.name, evaluateAll(args, scope), scope);
   } catch (error) {
     throw named(error, call.name);
   }
@@ -59,7 +59,12 @@ function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined
 const evaluateAll = (args: readonly Expression[], scope: Scope): readonly ArmValue[] =>
   args.map((arg) => evaluateExpression(arg, scope));
 
-function callRow(row: FunctionRow, args: readonly ArmValue[], { engine }: Scope): ArmValue {
+function callRow(
+  row: FunctionRow,
+  name: string,
+  args: readonly ArmValue[],
+  { engine }: Scope,
+): ArmValue {
   const [least, most] = row.arity;
   if (args.length < least || args.length > most) {
     const bound = Number.isFinite(most)
@@ -75,7 +80,11 @@ function callRow(row: FunctionRow, args: readonly ArmValue[], { engine }: Scope)
       : row.unknown === 'shallow'
         ? args.find(isUnknown)
         : undefined;
-  return unknown ?? row.run(args, engine.budget);
+  if (unknown !== undefined) return unknown;
+  const result = row.run(args, engine.budget);
+  const doubt = row.doubt?.(args);
+  if (doubt !== undefined) engine.doubt(`${name}(): ${doubt}`);
+  return result;
 }
 
 /** The error of a function with its name in front, unless an inner one has put its own there or a place is known. */

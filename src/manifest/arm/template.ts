@@ -58,20 +58,30 @@ export interface EvaluatedGroup {
 
 /** All container groups of a template in document order. Throws MANIFEST_*, ARM_EXPRESSION, LIMIT_EXCEEDED. */
 export function evaluateTemplate(input: TemplateInput): readonly EvaluatedGroup[] {
-  const trees = new Map<string, ReturnType<typeof parseExpression>>();
-  const engine: Engine = {
-    budget: input.budget,
-    parse: (source) => {
-      const tree = trees.get(source) ?? parseExpression(source);
-      trees.set(source, tree);
-      return tree;
-    },
-  };
+  const engine = buildEngine(input);
   const walk: Walk = { input, engine, groups: [] };
   const { document, given } = input;
   const place: Place = { document, path: [], depth: 0 };
   walkResources(document.root, buildScope(document.root, given, place, engine), place, walk);
   return walk.groups;
+}
+
+function buildEngine({ budget, document, notices }: TemplateInput): Engine {
+  const trees = new Map<string, ReturnType<typeof parseExpression>>();
+  const told = new Set<string>();
+  return {
+    budget,
+    parse: (source) => {
+      const tree = trees.get(source) ?? parseExpression(source);
+      trees.set(source, tree);
+      return tree;
+    },
+    doubt: (message) => {
+      if (told.has(message)) return;
+      told.add(message);
+      notices({ code: 'template-result-uncertain', message, where: document.file });
+    },
+  };
 }
 
 interface Walk {

@@ -438,6 +438,26 @@ describe('the group', () => {
     expect(JSON.stringify(notices)).not.toContain('hidden-one');
   });
 
+  it('notes once that an order is not certain', () => {
+    const mapped =
+      "[map(items(createObject('V_B', 'y', 'V_A', 'x')), lambda('i', createObject('name', lambdaVariables('i').key, 'value', lambdaVariables('i').value)))]";
+    const result = readTemplate({
+      resources: [
+        groupResource({ environmentVariables: mapped }, { copy: { name: 'l', count: 2 } }),
+      ],
+    });
+    expect(result.groups[0]?.containers[0]?.env.map(({ pattern }) => pattern)).toEqual([
+      'V_A=x',
+      'V_B=y',
+    ]);
+    expect(result.notices).toMatchObject([
+      {
+        code: 'template-result-uncertain',
+        message: expect.stringMatching(/^items\(\): the order/),
+      },
+    ]);
+  });
+
   it('may have a secureValue that is not known', () => {
     const variables = [{ name: 'S', secureValue: "[listKeys('a', 'b').c]" }];
     const { questions } = readTemplate({

@@ -11,12 +11,11 @@ import {
   isArmObject,
   isUnknown,
   sameArm,
-  unknownBecause,
 } from '../value.js';
-import { orderOfTexts } from './number.js';
 import {
   countArg,
   deep,
+  type FunctionRow,
   type FunctionTable,
   listArg,
   MANY,
@@ -163,24 +162,27 @@ function intersection(args: readonly ArmValue[], budget: Budget): ArmValue {
   return distinct(shared, budget);
 }
 
-/** The keys of an object in alphabetical order; undefined where that order depends on rules not documented. */
-function sortedKeys(object: ArmObject): readonly string[] | undefined {
-  const keys = [...object.keys()];
-  const isCertain = keys.every((a, i) =>
-    keys.slice(i + 1).every((b) => orderOfTexts(a, b) !== undefined),
-  );
-  return isCertain ? keys.toSorted((a, b) => orderOfTexts(a, b) ?? 0) : undefined;
+/** Keys whose alphabetical order is the same by any rules. */
+const PLAIN_KEY = /^[A-Za-z0-9]*$/;
+
+/** Keys in alphabetical order: by their characters, case left out. */
+function sortedKeys(object: ArmObject): readonly string[] {
+  const folded = [...object.keys()].map((key) => [key.toUpperCase(), key] as const);
+  return folded.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, key]) => key);
 }
 
-function overKeys(name: string, build: (object: ArmObject, keys: readonly string[]) => ArmValue) {
-  return shallow([1, 1], (args, budget) => {
-    const object = objectArg(args, 0);
-    budget.step(object.size * object.size);
-    const keys = sortedKeys(object);
-    return keys === undefined
-      ? unknownBecause(`the order of the keys in ${name}() is not documented`)
-      : build(object, keys);
-  });
+function overKeys(build: (object: ArmObject, keys: readonly string[]) => ArmValue): FunctionRow {
+  return {
+    ...shallow([1, 1], (args, budget) => {
+      const object = objectArg(args, 0);
+      budget.step(object.size);
+      return build(object, sortedKeys(object));
+    }),
+    doubt: (args) =>
+      [...objectArg(args, 0).keys()].every((key) => PLAIN_KEY.test(key))
+        ? undefined
+        : 'the order of keys with other characters than letters and digits is not documented; they are taken by their codes',
+  };
 }
 
 /** Walks into arrays and objects; null where there is nothing. */
@@ -230,7 +232,7 @@ export const COLLECTION_FUNCTIONS: FunctionTable = {
   take: shallow([2, 2], (args) => part(sequenceArg(args, 0), 0, Math.max(0, countArg(args, 1)))),
   union: { arity: [1, MANY], unknown: 'never', run: union },
   shallowmerge: shallow([1, 1], shallowMerge),
-  items: overKeys('items', (object, keys) =>
+  items: overKeys((object, keys) =>
     keys.map(
       (key) =>
         new Map<string, ArmValue>([
@@ -239,7 +241,7 @@ export const COLLECTION_FUNCTIONS: FunctionTable = {
         ]),
     ),
   ),
-  objectkeys: overKeys('objectKeys', (_object, keys) => keys),
+  objectkeys: overKeys((_object, keys) => keys),
   tryget: { arity: [2, MANY], unknown: 'never', run: tryGet },
   indexfromend: fromEnd(false),
   tryindexfromend: fromEnd(true),

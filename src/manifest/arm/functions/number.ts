@@ -58,7 +58,7 @@ function ordered(name: string, accept: (order: number) => boolean) {
 }
 
 /** -1, 0 or 1; undefined where it depends on rules that are not documented. */
-export function orderOfTexts(a: string, b: string): number | undefined {
+function orderOfTexts(a: string, b: string): number | undefined {
   if (a === b) return 0;
   if (!/^[A-Za-z0-9]*$/.test(a) || !/^[A-Za-z0-9]*$/.test(b)) return undefined;
   const order = a < b ? -1 : 1;

@@ -20,6 +20,8 @@ export interface FunctionRow {
    */
   readonly unknown: 'deep' | 'shallow' | 'never';
   readonly run: (args: readonly ArmValue[], budget: Budget) => ArmValue;
+  /** What of the result is not documented, for a notice. Arguments fit. */
+  readonly doubt?: (args: readonly ArmValue[]) => string | undefined;
 }
 
 export type FunctionTable = Readonly<Record<string, FunctionRow>>;
