@@ -2,21 +2,7 @@
 /** argv -> command -> streams -> exit status. Nothing below this file ends the process. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { addAcipolicygenCommand } from './commands/acipolicygen.js';
-import { addAuditCommand } from './commands/audit.js';
 import type { CommandContext } from './commands/context.js';
-import { addDiffCommand } from './commands/diff.js';
-import { addExplainCommand } from './commands/explain.js';
-import { addKatapolicygenCommand } from './commands/katapolicygen.js';
-import { addLayerCommand } from './commands/layer.js';
-import { addLayersCommand } from './commands/layers.js';
-import { addMeasureCommand } from './commands/measure.js';
-import { addPolicyCommand } from './commands/policy.js';
-import { addReleasePolicyCommand } from './commands/release-policy.js';
-import { addReleasePolicyEvaluate } from './commands/release-policy-evaluate.js';
-import { addReleasePolicyLint } from './commands/release-policy-lint.js';
-import { addShowCommand } from './commands/show.js';
-import { addSimulateCommand } from './commands/simulate.js';
 import { EXIT, ToolError } from './core/error.js';
 import { removeTemporaryFiles } from './io/files.js';
 import {
@@ -37,6 +23,38 @@ const UNKNOWN_NAME: ReadonlySet<string> = new Set([
   'commander.unknownCommand',
 ]);
 
+/** Adds a command with its options to the program. */
+type AddCommand = (program: Command, context: CommandContext) => void;
+
+/** The commands in the order of the help. Each is loaded when it is needed. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  policy: async () => (await import('./commands/policy.js')).addPolicyCommand,
+  measure: async () => (await import('./commands/measure.js')).addMeasureCommand,
+  simulate: async () => (await import('./commands/simulate.js')).addSimulateCommand,
+  explain: async () => (await import('./commands/explain.js')).addExplainCommand,
+  show: async () => (await import('./commands/show.js')).addShowCommand,
+  diff: async () => (await import('./commands/diff.js')).addDiffCommand,
+  audit: async () => (await import('./commands/audit.js')).addAuditCommand,
+  'release-policy': loadReleasePolicy,
+  layers: async () => (await import('./commands/layers.js')).addLayersCommand,
+  layer: async () => (await import('./commands/layer.js')).addLayerCommand,
+  katapolicygen: async () => (await import('./commands/katapolicygen.js')).addKatapolicygenCommand,
+  acipolicygen: async () => (await import('./commands/acipolicygen.js')).addAcipolicygenCommand,
+};
+
+async function loadReleasePolicy(): Promise<AddCommand> {
+  const [create, lint, evaluate] = await Promise.all([
+    import('./commands/release-policy.js'),
+    import('./commands/release-policy-lint.js'),
+    import('./commands/release-policy-evaluate.js'),
+  ]);
+  return (program, context) => {
+    const releasePolicy = create.addReleasePolicyCommand(program, context);
+    lint.addReleasePolicyLint(releasePolicy, context);
+    evaluate.addReleasePolicyEvaluate(releasePolicy, context);
+  };
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort());
@@ -54,7 +72,8 @@ async function main(argv: readonly string[]): Promise<number> {
     },
   };
   try {
-    await buildProgram(context).parseAsync(argv, { from: 'user' });
+    const program = await buildProgram(context, argv);
+    await program.parseAsync(argv, { from: 'user' });
     return status;
   } catch (error) {
     const exit = report(error, argv, abort.signal.aborted);
@@ -62,7 +81,11 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function buildProgram(context: CommandContext): Command {
+/** With the one command that is asked for, or all of them where it takes all to answer. */
+async function buildProgram(context: CommandContext, argv: readonly string[]): Promise<Command> {
+  const [first = ''] = argv;
+  const only = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  const wanted = only === undefined ? Object.values(COMMANDS) : [only];
   const program = new Command('podseal')
     .description('Security policies, measurements and key release for confidential containers.')
     .version(packageVersion(), '--version', 'print the version')
@@ -73,20 +96,8 @@ function buildProgram(context: CommandContext): Command {
     .showSuggestionAfterError(true)
     .exitOverride()
     .addHelpText('after', `${EXIT_STATUSES}\n\nStart with: podseal policy --help`);
-  addPolicyCommand(program, context);
-  addMeasureCommand(program, context);
-  addSimulateCommand(program, context);
-  addExplainCommand(program, context);
-  addShowCommand(program, context);
-  addDiffCommand(program, context);
-  addAuditCommand(program, context);
-  const releasePolicy = addReleasePolicyCommand(program, context);
-  addReleasePolicyLint(releasePolicy, context);
-  addReleasePolicyEvaluate(releasePolicy, context);
-  addLayersCommand(program, context);
-  addLayerCommand(program, context);
-  addKatapolicygenCommand(program, context);
-  addAcipolicygenCommand(program, context);
+  const commands = await Promise.all(wanted.map((load) => load()));
+  for (const addCommand of commands) addCommand(program, context);
   return program;
 }
 

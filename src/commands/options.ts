@@ -38,10 +38,3 @@ export async function openEngine(name: string | undefined): Promise<RegoEngine> 
     got: name,
   });
 }
-
-/** The engine that is ready soonest: the native part where it is built, else the one that can run a policy. */
-export async function openQuickEngine(): Promise<RegoEngine> {
-  const native = (await import('../io/native.js')).loadNative();
-  if (native.kind === 'absent') return openEngine(undefined);
-  return (await import('../io/rego-native.js')).openNativeEngine(native);
-}

@@ -103,6 +103,9 @@ export const LIMITS = {
   regoMemoryBytes: 512 * MIB,
   /** Regular expressions kept compiled while a policy is loaded: a pod with a hundred mounts has that many. */
   regoPatterns: 1_000,
+  /** Regular expressions that are run without a full engine: their length, and the steps of their program. */
+  simplePatternChars: 4_096,
+  simplePatternSteps: 5_000,
   /** A CBOR document: a signed fragment of the largest policy text, with its certificates. */
   cborBytes: 17 * MIB,
   /** CBOR nesting: what the guest's decoder allows. */

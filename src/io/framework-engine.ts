@@ -37,7 +37,6 @@ export function openFrameworkEngine({
       return openWasmModule(await readRulesWasm(built, folder), {
         name: 'framework',
         memoryBytes: LIMITS.regoMemoryBytes,
-        dataText: keepText(),
       });
     },
     async openModules(modules, dialect) {
@@ -66,15 +65,4 @@ async function readRules(): Promise<readonly RegoModule[]> {
       text: await readTextFile(join(folder, name)),
     })),
   );
-}
-
-/** JSON text of documents; the part of the policy, which stays the same object, is written once. */
-function keepText(): (document: JsonObject) => string {
-  const known = new WeakMap<JsonObject, string>();
-  return ({ policy, ...rest }) => {
-    if (!isJsonObject(policy)) return JSON.stringify(rest);
-    const text = known.get(policy) ?? JSON.stringify(policy);
-    known.set(policy, text);
-    return `${JSON.stringify(rest).slice(0, -1)},"policy":${text}}`;
-  };
 }

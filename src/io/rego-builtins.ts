@@ -2,23 +2,38 @@
  * What our compiled rules call outside of their module (policies/build.mjs): regular expressions with the semantics of
  * RE2, semantic versions, and `print`. Patterns stay compiled from one evaluation to the next.
  */
+import { createRequire } from 'node:module';
 import type { RE2JS } from 're2js';
 import type { JsonValue } from '../core/json.js';
 import { LIMITS } from '../core/limits.js';
 import { compareSemver, isSemver } from '../core/semver.js';
+import { compileSimpleRegex } from '../core/simple-regex.js';
 
 /** Functions by their name in the module; `undefined` as result is Rego's undefined. */
 export type RegoBuiltins = Readonly<
   Record<string, (...args: readonly (JsonValue | undefined)[]) => JsonValue | undefined>
 >;
 
+/**
+ * A pattern that begins with plain characters and goes on with a class, and has no groups, alternatives or escapes: the
+ * beginning can be compared as text, and the rest is the same for every container.
+ */
+const PLAIN_START = /^\^([\w/-]+)(\[[^()|\\]*)$/;
+/** Answers kept for each pattern: the variables of a pod's containers are mostly the same. */
+const KEPT_ANSWERS = 100;
+
 /** The functions; each printed line goes to `print`, with its line number in front. */
-export async function openRegoBuiltins(print: (line: string) => void): Promise<RegoBuiltins> {
-  const { RE2JS: engine } = await import('re2js');
-  const compiled = keepPatterns((pattern) => engine.compile(pattern));
+export function openRegoBuiltins(print: (line: string) => void): RegoBuiltins {
+  const compiled = keepPatterns(compileAny);
+  const tested = keepPatterns((pattern) => keepAnswers(openPattern(pattern)));
   return {
-    'podseal.regex.match': (pattern, text) =>
-      typeof text === 'string' ? compiled(pattern)?.test(text) : undefined,
+    'podseal.regex.match': (pattern, text) => {
+      if (typeof pattern !== 'string' || typeof text !== 'string') return undefined;
+      const [, start, rest] = PLAIN_START.exec(pattern) ?? [];
+      if (start === undefined || rest === undefined) return tested(pattern)?.(text);
+      const answer = tested(`^${rest}`);
+      return answer && text.startsWith(start) && answer(text.slice(start.length));
+    },
     'podseal.regex.find_all_string_submatch_n': (pattern, text, count) => {
       const found = compiled(pattern);
       const isAsked = typeof text === 'string' && typeof count === 'number';
@@ -35,10 +50,10 @@ export async function openRegoBuiltins(print: (line: string) => void): Promise<R
 }
 
 /** Compiles patterns, or gives what it compiled before; undefined for what is no pattern. */
-function keepPatterns(
-  compile: (pattern: string) => RE2JS,
-): (pattern: JsonValue | undefined) => RE2JS | undefined {
-  const known = new Map<string, RE2JS | undefined>();
+function keepPatterns<T>(
+  compile: (pattern: string) => T,
+): (pattern: JsonValue | undefined) => T | undefined {
+  const known = new Map<string, T | undefined>();
   const compiled = (pattern: string) => {
     try {
       return compile(pattern);
@@ -54,6 +69,38 @@ function keepPatterns(
       known.set(pattern, compiled(pattern));
     }
     return known.get(pattern);
+  };
+}
+
+/** Whether a text matches. The full engine is loaded only if a pattern or text needs it. */
+function openPattern(pattern: string): (text: string) => boolean {
+  const simple = compileSimpleRegex(pattern);
+  let full = simple === undefined ? compileAny(pattern) : undefined;
+  return (text) => {
+    const answer = simple?.(text);
+    if (answer !== undefined) return answer;
+    full ??= compileAny(pattern);
+    return full.test(text);
+  };
+}
+
+const require = createRequire(import.meta.url);
+
+function compileAny(pattern: string): RE2JS {
+  const { RE2JS: engine } = require('re2js') as typeof import('re2js');
+  return engine.compile(pattern);
+}
+
+/** Answers to the last texts are kept. */
+function keepAnswers(test: (text: string) => boolean): (text: string) => boolean {
+  const answers = new Map<string, boolean>();
+  return (text) => {
+    const kept = answers.get(text);
+    if (kept !== undefined) return kept;
+    if (answers.size >= KEPT_ANSWERS) answers.clear();
+    const answer = test(text);
+    answers.set(text, answer);
+    return answer;
   };
 }
 

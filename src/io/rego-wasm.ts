@@ -4,7 +4,7 @@
  */
 import { sha256Hex } from '../core/digest.js';
 import { ToolError } from '../core/error.js';
-import { type JsonObject, type JsonValue, parseJson } from '../core/json.js';
+import { type JsonValue, parseJson } from '../core/json.js';
 import { LIMITS } from '../core/limits.js';
 import type { RegoEngine, RegoModule, RegoPolicy } from '../rego/ports.js';
 import { readBuiltRules, readRulesWasm } from './rego-rules.js';
@@ -38,7 +38,12 @@ const DATA_HEAD = '\npolicy_data := ';
 /** What the other engine reads (native/rego), and so the agents: beyond it they would not load the policy. */
 const MAX_LINES = 200_000;
 const MAX_LINE_BYTES = 65_535;
+/** Most UTF-8 bytes of a UTF-16 unit. */
+const BYTES_PER_UNIT = 3;
 const MAX_NESTING = 16;
+const INDENT = 2;
+/** In printed JSON: a line within more than so many brackets. */
+const IS_DEEP = new RegExp(`^ {${INDENT * (MAX_NESTING + 1)}}`, 'm');
 /** Where the module has the policy: data.podseal.policy_data. */
 const DATA_ROOT = 'podseal';
 
@@ -69,16 +74,9 @@ async function loadPolicy(
   const policy = await openWasmModule(await readRulesWasm(rules, folder), {
     name: module.name,
     memoryBytes,
-    dataText: (document) => dataText(document, parts.data),
+    fixed: { name: DATA_ROOT, json: `{"policy_data":${parts.data}}` },
   });
   return { kind: 'loaded', policy };
-}
-
-/** The document with the policy in its place. */
-function dataText(document: JsonObject, policyData: string): string {
-  const state = Object.entries(document).filter(([name]) => name !== DATA_ROOT);
-  const members = state.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
-  return `{${[...members, `"${DATA_ROOT}":{"policy_data":${policyData}}`].join(',')}}`;
 }
 
 function foreign(reason: string): WasmLoading {
@@ -91,7 +89,8 @@ function takeApart(text: string): PolicyParts | string {
   if (at < 0) return 'it has no line policy_data';
   const data = text.slice(at + DATA_HEAD.length);
   try {
-    const value = parseJson(data, 'policy data');
+    const isPlain = isPrinted(data) && !IS_DEEP.test(data);
+    const value = isPlain ? {} : parseJson(data, 'policy data');
     if (!data.startsWith('{')) return 'its data is not an object';
     if (isDeeper(value, MAX_NESTING)) return `its data is nested deeper than ${MAX_NESTING}`;
   } catch (error) {
@@ -101,11 +100,22 @@ function takeApart(text: string): PolicyParts | string {
   return findExcess(text) ?? { rulesSha256: sha256Hex(text.slice(0, at)), data };
 }
 
+/** True for JSON as generators print it: no key is there twice, and no digit of a number is lost. */
+function isPrinted(data: string): boolean {
+  try {
+    return JSON.stringify(JSON.parse(data), null, INDENT) === data;
+  } catch {
+    return false;
+  }
+}
+
 /** What in a text no agent would load. */
 function findExcess(text: string): string | undefined {
   const lines = text.split('\n');
   if (lines.length > MAX_LINES) return `it has more than ${MAX_LINES} lines`;
-  if (lines.some((line) => Buffer.byteLength(line) > MAX_LINE_BYTES)) {
+  const isLong = (line: string) =>
+    line.length * BYTES_PER_UNIT > MAX_LINE_BYTES && Buffer.byteLength(line) > MAX_LINE_BYTES;
+  if (lines.some(isLong)) {
     return `it has a line of more than ${MAX_LINE_BYTES} bytes`;
   }
   if (Buffer.byteLength(text) > LIMITS.policyTextBytes) {

@@ -1,60 +1,70 @@
 /** A module that OPA compiled to WebAssembly (policies/build.mjs), ready to be asked. */
-import type { LoadedPolicy } from '@open-policy-agent/opa-wasm';
 import { type JsonObject, type JsonValue, parseJson } from '../core/json.js';
 import type { RegoEvaluation, RegoOutcome, RegoPolicy } from '../rego/ports.js';
 import { openRegoBuiltins } from './rego-builtins.js';
+import { OpaInstance, type PolicyClass } from './rego-instance.js';
 
 export interface WasmModuleOptions {
   /** Name in front of printed lines. */
   readonly name: string;
   /** Most memory: its data, a request, and what an evaluation makes of them. */
   readonly memoryBytes: number;
-  /** JSON text of the data document; default: the document alone. */
-  readonly dataText?: (document: JsonObject) => string;
+  /** A member of the data document that stays as it is: its name, and its value as JSON text. */
+  readonly fixed?: { readonly name: string; readonly json: string };
 }
 
-type OpaWasm = typeof import('@open-policy-agent/opa-wasm');
-
-const PAGE_BYTES = 64 * 1024;
+/**
+ * Memory at the start: for evaluations, and for each byte of the data. Growing by one page after the other, as the
+ * module does, takes a hundred times as long as the evaluation of a large request; memory that is not needed keeps the
+ * garbage collector busy.
+ */
+const SPARE_BYTES = 32 * 1024 * 1024;
+const DATA_GROWTH = 12;
+/** Memory that evaluations take for each byte of a request. */
+const INPUT_GROWTH = 256;
 
 /** A module in memory of its own, which is started when it is first asked. */
 export async function openWasmModule(
   wasm: Uint8Array,
-  { name, memoryBytes, dataText = JSON.stringify }: WasmModuleOptions,
+  { name, memoryBytes, fixed }: WasmModuleOptions,
 ): Promise<RegoPolicy> {
-  const { loadPolicySync } = await importLibrary();
+  const Policy = await importLibrary();
   const prints: string[] = [];
-  const builtins = await openRegoBuiltins((line) => prints.push(`${name}:${line}`));
-  // All memory is there from the start, which costs nothing until it is used. Growing by one page after the other, as the
-  // module would, takes a hundred times as long as the evaluation of a large request.
-  const pages = Math.floor(memoryBytes / PAGE_BYTES);
-  const start = () => loadPolicySync(wasm, { initial: pages, maximum: pages }, { ...builtins });
-  return new WasmPolicy(start, dataText, prints);
+  const builtins = openRegoBuiltins((line) => prints.push(`${name}:${line}`));
+  const module = new WebAssembly.Module(wasm);
+  const dataBytes = (fixed?.json.length ?? 0) * DATA_GROWTH;
+  const start = (spareBytes: number) =>
+    new OpaInstance(Policy, {
+      module,
+      builtins,
+      ...(fixed === undefined ? {} : { fixed }),
+      startBytes: Math.min(memoryBytes, spareBytes + dataBytes),
+      mostBytes: memoryBytes,
+    });
+  return new WasmPolicy(start, prints);
 }
 
-/** The declarations of the library leave out that its ES module has most functions in the default export only. */
-async function importLibrary(): Promise<Pick<OpaWasm, 'loadPolicySync'>> {
+/** The declarations of the library leave out that its ES module has most things in the default export only. */
+async function importLibrary(): Promise<PolicyClass> {
   const library: unknown = await import('@open-policy-agent/opa-wasm');
-  return (library as { readonly default: OpaWasm }).default;
+  return (library as { readonly default: { readonly LoadedPolicy: PolicyClass } }).default
+    .LoadedPolicy;
 }
 
 /** One module with its own memory. After a failure it is started anew: its stack and heap are as the failure left them. */
 class WasmPolicy implements RegoPolicy {
-  readonly #start: () => LoadedPolicy;
-  readonly #dataText: (document: JsonObject) => string;
+  readonly #start: (spareBytes: number) => OpaInstance;
   readonly #prints: string[];
+  readonly #texts = new WeakMap<object, string>();
   #document: JsonObject = {};
-  #module: LoadedPolicy | undefined;
+  #module: OpaInstance | undefined;
+  /** Memory that the module began with, beside that of its data. */
+  #spareBytes = SPARE_BYTES;
   /** The module does not have the document yet. */
   #isStale = true;
 
-  constructor(
-    start: () => LoadedPolicy,
-    dataText: (document: JsonObject) => string,
-    prints: string[],
-  ) {
+  constructor(start: (spareBytes: number) => OpaInstance, prints: string[]) {
     this.#start = start;
-    this.#dataText = dataText;
     this.#prints = prints;
   }
 
@@ -70,25 +80,44 @@ class WasmPolicy implements RegoPolicy {
   }
 
   #evaluate(entrypoint: string, input: JsonValue): RegoOutcome {
+    const bytes = new TextEncoder().encode(JSON.stringify(input));
     try {
-      const module = this.#ready();
-      if (!Object.hasOwn(module.entrypoints, entrypoint)) return { kind: 'undefined' };
-      // As bytes, since the library takes false, 0 and null for no input.
-      const [found] = module.evaluate(encode(JSON.stringify(input)), entrypoint);
+      const module = this.#ready(bytes.length);
+      if (!module.hasEntrypoint(entrypoint)) return { kind: 'undefined' };
+      const found = module.evaluate(entrypoint, bytes);
       if (found === undefined) return { kind: 'undefined' };
-      return { kind: 'value', value: parseJson(JSON.stringify(found.result), entrypoint) };
+      return { kind: 'value', value: parseJson(JSON.stringify(found), entrypoint) };
     } catch (cause) {
-      this.#module = undefined;
-      this.#isStale = true;
+      this.#drop();
       return { kind: 'failed', message: messageOf(cause) };
     }
   }
 
-  #ready(): LoadedPolicy {
-    this.#module ??= this.#start();
-    if (this.#isStale) this.#module.setData(encode(this.#dataText(this.#document)));
+  #ready(inputBytes: number): OpaInstance {
+    if (inputBytes * INPUT_GROWTH > this.#spareBytes) {
+      this.#spareBytes = inputBytes * INPUT_GROWTH;
+      this.#drop();
+    }
+    this.#module ??= this.#start(this.#spareBytes);
+    if (this.#isStale) {
+      const members = Object.entries(this.#document);
+      this.#module.setData(members.map(([name, value]) => [name, this.#textOf(value)]));
+    }
     this.#isStale = false;
     return this.#module;
+  }
+
+  /** JSON text; that of a part which stays the same object is written once. */
+  #textOf(value: JsonValue): string {
+    if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+    const text = this.#texts.get(value) ?? JSON.stringify(value);
+    this.#texts.set(value, text);
+    return text;
+  }
+
+  #drop(): void {
+    this.#module = undefined;
+    this.#isStale = true;
   }
 }
 
@@ -102,9 +131,4 @@ function messageOf(cause: unknown): string {
   const isBug = cause instanceof Error && !['RuntimeError', 'RangeError'].includes(cause.name);
   if (isBug) throw cause;
   return String(cause.message);
-}
-
-function encode(text: string): ArrayBuffer {
-  const { buffer, byteOffset, byteLength } = new TextEncoder().encode(text);
-  return buffer.slice(byteOffset, byteOffset + byteLength);
 }

@@ -5,8 +5,6 @@
 import { type ErrorCode, ToolError } from '../core/error.js';
 import type { NoticeSink } from '../core/notice.js';
 import type { GeneratedPolicy, KataRequest } from '../pipeline.js';
-import type { KataPolicyData } from '../policy/kata/data.js';
-import { printPolicyText } from '../policy/kata/print.js';
 import { type StartStep, synthesizeStart } from '../policy/kata/synthesize.js';
 import type { RegoEngine } from '../rego/ports.js';
 import { createPolicySession, type Decision, type PolicySession } from '../rego/session.js';
@@ -18,8 +16,6 @@ export interface SelfCheckPorts {
   readonly notices: NoticeSink;
 }
 
-/** Containers of one part; pods rarely have more. */
-const CONTAINERS_AT_ONCE = 8;
 const NO_SESSION: readonly ErrorCode[] = ['ENGINE_ABSENT', 'POLICY_UNREADABLE'];
 /** Rules that answer to containers at all; a file without is a stand-in for real rules. */
 const DECIDES_CONTAINERS = /^(?:default\s+)?CreateContainerRequest\b/m;
@@ -43,46 +39,15 @@ export async function checkStarts(
     return skip('the rules have none for CreateContainerRequest');
   }
   for (const policy of policies) {
-    for (const part of partsOf(policy, request)) {
-      const session = await openSession(part, request, ports);
-      if (typeof session === 'string') return skip(session);
-      checkStart(session, part, ports.notices);
-    }
+    const session = await openSession(policy, request, ports);
+    if (typeof session === 'string') return skip(session);
+    checkStart(session, policy, ports.notices);
   }
-}
-
-/** A policy, or as much of it as is tried at once. */
-interface Part {
-  readonly made: GeneratedPolicy;
-  readonly policy: string;
-  readonly data: KataPolicyData;
-  readonly initContainers: number;
-}
-
-/**
- * Engines read the whole document anew for each request. A container is decided on by its own entry, so large
- * documents are tried in parts: the sandbox with some containers at a time.
- */
-function partsOf(made: GeneratedPolicy, { rules }: KataRequest): readonly Part[] {
-  const { data, policy } = made;
-  const inits = made.workload.pod.initContainers.length;
-  const [pause, ...others] = data.containers;
-  if (pause === undefined || others.length <= CONTAINERS_AT_ONCE) {
-    return [{ made, policy, data, initContainers: inits }];
-  }
-  const count = Math.ceil(others.length / CONTAINERS_AT_ONCE);
-  return Array.from({ length: count }, (_, i) => {
-    const from = i * CONTAINERS_AT_ONCE;
-    const some = others.slice(from, from + CONTAINERS_AT_ONCE);
-    const part: KataPolicyData = { ...data, containers: [pause, ...some] };
-    const initContainers = Math.min(Math.max(inits - from, 0), some.length);
-    return { made, policy: printPolicyText(rules, part), data: part, initContainers };
-  });
 }
 
 /** A session, or why there is none. Throws if the guest would not load the policy because of its data. */
 async function openSession(
-  { made, policy }: Part,
+  made: GeneratedPolicy,
   { guest, rules }: KataRequest,
   { engine }: SelfCheckPorts,
 ): Promise<PolicySession | string> {
@@ -94,7 +59,7 @@ async function openSession(
       throw error;
     }
   };
-  const session = await load(policy);
+  const session = await load(made.policy);
   if (typeof session !== 'string') return session;
   const withoutData = await load(`${rules}\npolicy_data := {}`);
   if (typeof withoutData === 'string') return withoutData;
@@ -105,9 +70,9 @@ async function openSession(
   );
 }
 
-function checkStart(session: PolicySession, part: Part, notices: NoticeSink): void {
-  const { made, data, initContainers } = part;
-  for (const step of withoutRepeats(synthesizeStart(data, { initContainers }))) {
+function checkStart(session: PolicySession, made: GeneratedPolicy, notices: NoticeSink): void {
+  const initContainers = made.workload.pod.initContainers.length;
+  for (const step of withoutRepeats(synthesizeStart(made.data, { initContainers }))) {
     const decision = session.receive(step.kind, step.request);
     if (decision.verdict === 'allow') continue;
     if (step.phase === 'start') throw refusal(step, decision, made);

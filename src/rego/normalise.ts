@@ -16,6 +16,8 @@ import {
 import { recordOf } from '../core/record.js';
 import { type FieldType, MESSAGES, type MessageFields } from './messages.js';
 
+const NONE: readonly string[] = [];
+
 /** Largest values as doubles: integers beyond 2^53 keep about 16 digits, which no rule looks at. */
 const INTEGERS: Readonly<Record<string, readonly [least: number, most: number]>> = {
   int32: [-(2 ** 31), 2 ** 31 - 1],
@@ -63,11 +65,9 @@ export function normaliseMessage(
   name: string,
   value: JsonValue,
   place: JsonPlace,
-  without: readonly string[] = [],
+  without: readonly string[] = NONE,
 ): JsonObject {
-  const fields = MESSAGES[name] ?? {};
-  const kept = Object.entries(fields).filter(([field]) => !without.includes(`${name}.${field}`));
-  return normaliseFields(Object.fromEntries(kept), value, place, without);
+  return readFields(fieldsOf(name, without), value, place, without);
 }
 
 /** As normaliseMessage, for fields that are no message of their own. */
@@ -75,11 +75,35 @@ export function normaliseFields(
   fields: MessageFields,
   value: JsonValue,
   place: JsonPlace,
-  without: readonly string[] = [],
+  without: readonly string[] = NONE,
+): JsonObject {
+  return readFields(Object.entries(fields), value, place, without);
+}
+
+type FieldList = readonly (readonly [field: string, type: FieldType])[];
+
+/** Fields of messages for each list of those that are left out. */
+const known = new WeakMap<readonly string[], Map<string, FieldList>>();
+
+function fieldsOf(name: string, without: readonly string[]): FieldList {
+  const messages = known.get(without) ?? new Map<string, FieldList>();
+  known.set(without, messages);
+  const fields =
+    messages.get(name) ??
+    Object.entries(MESSAGES[name] ?? {}).filter(([field]) => !without.includes(`${name}.${field}`));
+  messages.set(name, fields);
+  return fields;
+}
+
+function readFields(
+  fields: FieldList,
+  value: JsonValue,
+  place: JsonPlace,
+  without: readonly string[],
 ): JsonObject {
   const object = readObject(value, place);
   return recordOf(
-    Object.entries(fields).map(([field, type]) => [
+    fields.map(([field, type]) => [
       field,
       normaliseField(type, object[field] ?? null, below(place, field), without),
     ]),

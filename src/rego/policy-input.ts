@@ -21,6 +21,10 @@ const FILE_TYPES: ReadonlyMap<number, string> = new Map([
   [LINK_BITS, 'Symlink'],
 ]);
 
+/** Fields that messages of older agents do not have. */
+const WITHOUT_SHARED: readonly string[] = ['Storage.shared'];
+const NONE: readonly string[] = [];
+
 const { data: _data, ...COPY_FILE_WITHOUT_DATA } = MESSAGES.CopyFileRequest ?? {};
 
 /** Fields of a CopyFileRequest as the policy sees it. */
@@ -47,7 +51,7 @@ export function buildPolicyInput(
     });
   }
   if (kind === 'CopyFileRequest') return copyFileInput(variant.copyFile, message, place);
-  const without = variant.storageShared ? [] : ['Storage.shared'];
+  const without = variant.storageShared ? NONE : WITHOUT_SHARED;
   if (kind === 'CreateContainerRequest' && variant.wrapsCreateContainer) {
     return { kind: 'input', input: wrappedContainer(message, place, without) };
   }

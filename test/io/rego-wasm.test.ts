@@ -1,8 +1,8 @@
-import * as library from '@open-policy-agent/opa-wasm';
 import { describe, expect, it, vi } from 'vitest';
 import type { JsonValue } from '../../src/core/json.js';
 import { applyJsonPatch } from '../../src/core/json-patch.js';
 import { LIMITS } from '../../src/core/limits.js';
+import { OpaInstance } from '../../src/io/rego-instance.js';
 import { openWasmEngine, type WasmOptions } from '../../src/io/rego-wasm.js';
 import type { RegoPolicy } from '../../src/rego/ports.js';
 import { readRuleCases, rulesText } from '../support/rule-cases.js';
@@ -13,8 +13,6 @@ const RULES = rulesText(GUEST);
 const SIDE = readRuleCases(GUEST).find(({ id }) => id === 'side')!;
 const CREATE = 'data.agent_policy.CreateContainerRequest';
 const PLACE = { code: 'INTERNAL', what: 'test', path: '' } as const;
-
-const { default: opa } = library as unknown as { readonly default: typeof library };
 
 const patched = (value: JsonValue, ...patch: JsonValue[]) => applyJsonPatch(value, patch, PLACE);
 const module = (data: string, name = 'agent_policy') => ({
@@ -157,7 +155,7 @@ describe('evaluate', () => {
   });
 
   it('fails where the memory ends, and goes on in a new module', async () => {
-    const started = vi.spyOn(opa, 'loadPolicySync');
+    const started = vi.spyOn(OpaInstance.prototype, 'setData');
     const policy = await open(data, { memoryBytes: 3 * 1024 * 1024 });
     const Env = Array.from({ length: 1_000 }, (_, i) => `NAME_${i}=value`);
     const large = patched(SIDE.input, { op: 'replace', path: '/OCI/Process/Env', value: Env });
@@ -171,5 +169,13 @@ describe('evaluate', () => {
         prints: [],
       });
     }
+  });
+
+  it('takes a request that needs far more memory than most', async () => {
+    const policy = await open(data);
+    const Env = Array.from({ length: 20_000 }, () => 'KUBERNETES_PORT=tcp://10.0.0.1:443');
+    const large = patched(SIDE.input, { op: 'replace', path: '/OCI/Process/Env', value: Env });
+    expect(policy.evaluate(CREATE, large).outcome).toEqual({ kind: 'value', value: true });
+    expect(policy.evaluate(CREATE, SIDE.input).outcome).toEqual({ kind: 'value', value: true });
   });
 });

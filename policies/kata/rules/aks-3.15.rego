@@ -440,6 +440,7 @@ container_passes("process", container) if {
 container_passes("mounts", container) if {
 	every mount in request.OCI.Mounts {
 		some wanted in container.OCI.Mounts
+		wanted.destination == mount.destination
 		mount_fits(container, wanted, mount)
 	}
 }

@@ -342,6 +342,7 @@ container_passes("process", container) if {
 container_passes("mounts", container) if {
 	every mount in input.OCI.Mounts {
 		some wanted in container.OCI.Mounts
+		wanted.destination == mount.destination
 		mount_fits(wanted, mount)
 	}
 }

@@ -445,7 +445,11 @@ container_passes("process", container) if {
 container_passes("mounts", container) if {
 	choices := [fitting |
 		some mount in input.OCI.Mounts
-		fitting := {index | some index, wanted in container.OCI.Mounts; mount_fits(wanted, mount)}
+		fitting := {index |
+			some index, wanted in container.OCI.Mounts
+			wanted.destination == mount.destination
+			mount_fits(wanted, mount)
+		}
 	]
 	each_has_its_own(choices)
 }

@@ -5,7 +5,7 @@ import type { GeneratedPolicy, KataRequest } from '../../pipeline.js';
 import type { TextFile } from '../../policy/kata/drop-ins.js';
 import type { KataGuest } from '../../policy/kata/guests.js';
 import { openImages } from '../image-options.js';
-import { openQuickEngine } from '../options.js';
+import { openEngine } from '../options.js';
 import { conflict, type PolicyRun } from './options.js';
 
 /** Generates and delivers the policies of the manifests for a guest. */
@@ -43,7 +43,7 @@ async function selfCheck(
 ): Promise<void> {
   const [{ checkStarts }, engine] = await Promise.all([
     import('../../pipeline/self-check.js'),
-    openQuickEngine(),
+    openEngine(undefined),
   ]);
   await checkStarts(policies, request, { engine, notices: terminal.notice });
 }

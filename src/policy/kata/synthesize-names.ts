@@ -103,12 +103,27 @@ export function replacePlaceholders(
   );
 }
 
+/** Stands for the id of a container while a path is made up, so that one path serves all containers. */
+const ANY_CONTAINER = '0'.repeat(64);
+
+/** Paths made up for the paths of a policy and a sandbox id. */
+const madeUp = new WeakMap<KataPolicyData, Map<string, string>>();
+
 /**
  * The path that a path of the policy stands for: shared directories and ids filled in, and a pattern replaced by a path
  * that it matches.
  */
 export function fillPath(text: string, data: KataPolicyData, names: ContainerNames): string {
-  const filled = pathPattern(text, data, names);
+  const known = madeUp.get(data) ?? new Map<string, string>();
+  madeUp.set(data, known);
+  const key = `${names.sandboxId} ${text}`;
+  const path = known.get(key) ?? samplePath(text, data, names);
+  known.set(key, path);
+  return path.replaceAll(ANY_CONTAINER, names.containerId);
+}
+
+function samplePath(text: string, data: KataPolicyData, names: ContainerNames): string {
+  const filled = pathPattern(text, data, { ...names, containerId: ANY_CONTAINER });
   const isPattern = filled.startsWith('^') || text.includes('$(cpath)');
   return isPattern ? (sampleRegex(filled) ?? filled) : filled;
 }
