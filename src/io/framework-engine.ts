@@ -5,8 +5,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError } from '../core/error.js';
-import type { JsonObject } from '../core/json.js';
-import { isJsonObject } from '../core/json-equal.js';
 import { LIMITS } from '../core/limits.js';
 import type { FrameworkEngine, RegoModule } from '../rego/ports.js';
 import { assetPath } from './assets.js';
