@@ -41,12 +41,15 @@ export function manyGroups(count) {
       volumes: [{ name: 'data', emptyDir: {} }],
     },
   }));
+  const images = Object.fromEntries(
+    Array.from({ length: IMAGES }, (_, i) => [`image${i}`, imageName(i)]),
+  );
   return JSON.stringify(
     {
       $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#',
       contentVersion: '1.0.0.0',
       parameters: { prefix: { type: 'string', defaultValue: 'app' } },
-      variables: { registry: 'registry.example/team', level: 'info' },
+      variables: { ...images, level: 'info' },
       resources,
     },
     undefined,
@@ -58,11 +61,11 @@ function container(index) {
   return {
     name: `service-${index}`,
     properties: {
-      image: `[concat(variables('registry'), '/service-${index % IMAGES}:1.2')]`,
+      image: `[variables('image${index % IMAGES}')]`,
       command: ['/usr/bin/service', '--index', String(index)],
       environmentVariables: [
         { name: 'LEVEL', value: "[variables('level')]" },
-        { name: 'NAME', value: `[format('{0}-${index}', parameters('prefix'))]` },
+        { name: 'NAME', value: "[parameters('prefix')]" },
       ],
       volumeMounts: [{ name: 'data', mountPath: '/data' }],
       resources: { requests: { cpu: 1, memoryInGB: 1.5 } },
