@@ -1,4 +1,4 @@
-/** `podseal simulate`: a kata policy under recorded or made-up requests. */
+/** `podseal simulate`: a policy under recorded or made-up requests. */
 import type { Command } from 'commander';
 import { EXIT, ToolError } from '../core/error.js';
 import { showUnseen } from '../core/page.js';
@@ -6,16 +6,12 @@ import type { Terminal } from '../io/terminal.js';
 import type { OpenedPolicy } from '../pipeline/open-policy.js';
 import type { SimulatedDecision, SimulatedRequest } from '../pipeline/simulate.js';
 import type { RegoEngine } from '../rego/ports.js';
-import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
+import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
 import { openEngine } from './options.js';
+import type { CceSimulateOptions } from './simulate/cce.js';
 
-interface SimulateOptions {
-  readonly synthesize?: boolean;
-  readonly emitRequests?: boolean;
+interface SimulateOptions extends CceSimulateOptions {
   readonly workload?: string;
-  readonly guest?: string;
-  readonly engine?: string;
-  readonly json?: boolean;
 }
 
 /** A request with its line, or its number if it was made up. */
@@ -27,22 +23,29 @@ interface NumberedRequest extends SimulatedRequest {
 export function addSimulateCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('simulate')
-    .summary('run guest requests through a kata policy')
+    .summary('run guest requests through a policy')
     .description(
-      'Run guest requests through a kata policy as the agent in the guest would, keeping state from one to the next, and print one decision per request. Exit status 10 if any is not allowed.',
+      'Run guest requests through a policy as the guest would, keeping state from one to the next, and print one decision per request. The policy is that of a kata agent or a CCE policy of ACI. Exit status 10 if any request is not allowed.',
     )
     .argument('<policy>', 'policy text, its base64, initdata, or a manifest with embedded policies')
     .argument(
       '[requests]',
-      'JSON lines {"kind": ..., "request": {...}}, as the agent logs them; - for stdin',
+      'kata: JSON lines {"kind": ..., "request": {...}}, as the agent logs them; CCE: JSON lines {"enforcementPoint": ..., "input": {...}}, or a command file of the policy simulator of hcsshim; - for stdin',
     )
     .optionsGroup('Requests:')
     .option('--synthesize', 'make up the requests of a whole start of the workload instead')
     .option('--emit-requests', 'print the made-up requests as JSON lines; decide nothing')
     .optionsGroup('Policy:')
     .option('--workload <name>', 'the workload of a manifest with several policies')
-    .option('--guest <profile>', 'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1')
-    .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)');
+    .option(
+      '--guest <profile>',
+      'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1; framework-0.3.0, framework-0.5.0',
+    )
+    .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)')
+    .optionsGroup('CCE policies:')
+    .option('--fragment <file>', 'signed fragment to load first (repeatable, in order)', collect)
+    .option('--trust-list <file>', 'signed trust list to load before fragments', collect)
+    .option('--os <system>', 'guest system: linux (default) or windows');
   addOutputOptions(command)
     .addHelpText(
       'after',
@@ -52,7 +55,9 @@ export function addSimulateCommand(program: Command, context: CommandContext): v
 Examples:
   podseal simulate pod.yaml --synthesize
   podseal simulate pod.yaml /tmp/policy.jsonl
-  podseal simulate pod.yaml --synthesize --emit-requests > start.jsonl`,
+  podseal simulate pod.yaml --synthesize --emit-requests > start.jsonl
+  podseal simulate arm.json --workload web --synthesize --guest framework-0.3.0
+  podseal simulate policy.rego requests.jsonl --fragment infra.rego.cose`,
     )
     .action((policy: string, requests: string | undefined, options: SimulateOptions) =>
       run(policy, requests, options, context),
@@ -73,6 +78,12 @@ async function run(
     import('../io/files.js'),
   ]);
   const policy = openPolicy(await readBinaryFile(file), file, options.workload, terminal.notice);
+  const { isCcePolicy } = await import('../policy/aci/read-policy.js');
+  if (isCcePolicy(policy.text)) {
+    const { simulateCce } = await import('./simulate/cce.js');
+    return simulateCce({ policy, requestFile, options, terminal, context });
+  }
+  refuseCceOptions(options);
   const requests =
     requestFile === undefined ? await synthesize(policy) : await readRequests(requestFile);
   if (options.emitRequests === true) {
@@ -105,6 +116,13 @@ function checkSources(file: string, requests: string | undefined, synthesizes: b
   if (problem === undefined) return;
   throw new ToolError('USAGE_CONFLICT', problem, {
     hints: ['name a file of requests, or let --synthesize make them up'],
+  });
+}
+
+function refuseCceOptions({ fragment, trustList, os }: SimulateOptions): void {
+  if (fragment === undefined && trustList === undefined && os === undefined) return;
+  throw new ToolError('USAGE_CONFLICT', 'fragments, trust lists and --os are for CCE policies', {
+    got: 'a policy of a kata agent',
   });
 }
 

@@ -101,6 +101,8 @@ export const LIMITS = {
   serviceAnswerBytes: 1 * MIB,
   /** Memory in which a policy is evaluated as WebAssembly: a policy of 100 containers takes 10 MiB. */
   regoMemoryBytes: 512 * MIB,
+  /** Requests of one simulation: a session of a guest has a few hundred. */
+  simulatedRequests: 100_000,
   /** Regular expressions kept compiled while a policy is loaded: a pod with a hundred mounts has that many. */
   regoPatterns: 1_000,
   /** Regular expressions that are run without a full engine: their length, and the steps of their program. */
@@ -122,8 +124,6 @@ export const LIMITS = {
   artifactBytes: 17 * MIB,
   /** Pages of a registry's answer about referrers. */
   referrerPages: 16,
-  /** A signature that a program gives: that of an RSA key of 16384 bits has 2048. */
-  signatureBytes: 8 * KIB,
   /** Fragments that one policy takes containers from, nested imports included. */
   fragments: 100,
   /** Items of a list that are compared with each other when they are not equal: pairing takes quadratic time. */

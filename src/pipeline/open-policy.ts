@@ -1,4 +1,4 @@
-/** Any file -> the texts of the kata policies that it holds, with what is known of the guest that runs them. */
+/** Any file -> the texts of the policies that it holds, with what is known of the guest that runs them. */
 import { ToolError } from '../core/error.js';
 import type { NoticeSink } from '../core/notice.js';
 import { type Measurement, measureEncoded, measurePolicyBytes } from '../measurement/measure.js';
@@ -14,15 +14,15 @@ export interface OpenedPolicy {
   readonly workload: string;
   /** File, or place in the manifest. */
   readonly where: string;
-  /** How it is carried: in an annotation of that target, or as initdata. */
-  readonly target?: 'aks' | 'kata';
+  /** How it is carried: in an annotation or template of that target, or as initdata. */
+  readonly target?: 'aks' | 'kata' | 'vn2' | 'aci';
 }
 
 const POLICY_KEY = 'policy.rego';
 
 /**
  * The policies of a file: a policy text, its base64, initdata, or a manifest with embedded policies. Throws
- * POLICY_UNREADABLE if there is none, and USAGE_CONFLICT for policies of other targets.
+ * POLICY_UNREADABLE if there is none.
  */
 export function openPolicies(
   bytes: Uint8Array,
@@ -41,16 +41,12 @@ export function openPolicies(
       hints: [`podseal policy ${file} writes one`],
     });
   }
-  return embedded.map(({ value, target, workload, at }) => {
-    if (target !== 'aks' && target !== 'kata') {
-      throw new ToolError('USAGE_CONFLICT', `the policy of ${workload} is not for a kata guest`, {
-        where: at,
-        want: 'a policy of target aks or kata',
-        got: target,
-      });
-    }
-    return { text: textOf(measureEncoded(value, at, notices), at), workload, where: at, target };
-  });
+  return embedded.map(({ value, target, workload, at }) => ({
+    text: textOf(measureEncoded(value, at, notices), at),
+    workload,
+    where: at,
+    target,
+  }));
 }
 
 /** The one policy of a file, or the one that `workload` names. Throws as openPolicies, and USAGE_CONFLICT. */
@@ -110,7 +106,8 @@ export function requireDocument({ text, where }: OpenedPolicy): KataPolicyData {
  * default of its target.
  */
 export function guessGuest(policy: OpenedPolicy, data: KataPolicyData | undefined): string {
-  if (data === undefined) return defaultKataGuest(policy.target ?? 'kata').id;
+  const { target } = policy;
+  if (data === undefined) return defaultKataGuest(target === 'aks' ? 'aks' : 'kata').id;
   const { containers, common, cluster_config: cluster } = data;
   if (cluster !== undefined) return 'kata-4.1';
   if (containers.some(({ env_map: map }) => map !== undefined)) return 'aks-3.15';

@@ -245,11 +245,15 @@ largest_capabilities(containers, privileged) := largest if {
 	largest := {set | set := sets[_]; capability_count(set) == most}
 }
 
-common_capabilities(allowed) := {kind: common |
-	some kind in capability_sets
-	asked := input.capabilities[kind]
-	common := {name | name := allowed[kind][_]; name in asked}
+common_capabilities(allowed) := {
+	"bounding": common_names(allowed.bounding, input.capabilities.bounding),
+	"effective": common_names(allowed.effective, input.capabilities.effective),
+	"inheritable": common_names(allowed.inheritable, input.capabilities.inheritable),
+	"permitted": common_names(allowed.permitted, input.capabilities.permitted),
+	"ambient": common_names(allowed.ambient, input.capabilities.ambient),
 }
+
+common_names(allowed, asked) := {name | name := allowed[_]; name in asked}
 
 capability_count(sets) := sum([count(names) | names := sets[_]])
 

@@ -34,15 +34,14 @@ export function readArmGroups(request: ArmRequest): readonly ContainerGroup[] {
   const given: GivenParameters = new Map(
     request.parameters.flatMap((document) => [...readParametersFile(document, budget)]),
   );
-  const evaluated = evaluateTemplate({ document: template, given, linked, budget, notices });
-  const { groups, secrets } = evaluated;
+  const groups = evaluateTemplate({ document: template, given, linked, budget, notices });
   if (groups.length === 0) {
     throw new ToolError('MANIFEST_INVALID', `${template.file} deploys no container group`, {
       where: template.file,
       want: `a resource of type ${Object.values(GROUP_TYPES).join(' or ')}`,
     });
   }
-  const reading = { texts: buildEvaluatedTexts(secrets, notices), approve, notices };
+  const reading = { texts: buildEvaluatedTexts(notices), approve, notices };
   return groups.map((group) => readGroup(group, reading));
 }
 
@@ -52,7 +51,7 @@ function readGroup(group: EvaluatedGroup, reading: GroupReading): ContainerGroup
 }
 
 /** Texts of groups that are evaluated already. */
-function buildEvaluatedTexts(secrets: ReadonlySet<string>, notices: NoticeSink): GroupTexts {
+function buildEvaluatedTexts(notices: NoticeSink): GroupTexts {
   const note = (value: DataValue, place: JsonPlace): void => {
     if (typeof value !== 'string' || !hasInnerExpression(value)) return;
     notices({
@@ -72,8 +71,7 @@ function buildEvaluatedTexts(secrets: ReadonlySet<string>, notices: NoticeSink):
       if (isUnknown(known)) return { open: openValue(known) };
       if (typeof value !== 'string') throw wrongValue(name, value, place);
       note(value, place);
-      const isSecret = [...secrets].some((secret) => secret !== '' && value.includes(secret));
-      return { pattern: `${name}=${value}`, isSecret };
+      return { pattern: `${name}=${value}` };
     },
   };
 }

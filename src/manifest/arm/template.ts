@@ -56,21 +56,14 @@ export interface EvaluatedGroup {
   readonly path: NodePath;
 }
 
-export interface EvaluatedTemplate {
-  /** In document order. */
-  readonly groups: readonly EvaluatedGroup[];
-  /** Texts that secure parameters hold. */
-  readonly secrets: ReadonlySet<string>;
-}
-
-/** All container groups of a template. Throws MANIFEST_*, ARM_EXPRESSION, LIMIT_EXCEEDED. */
-export function evaluateTemplate(input: TemplateInput): EvaluatedTemplate {
+/** All container groups of a template in document order. Throws MANIFEST_*, ARM_EXPRESSION, LIMIT_EXCEEDED. */
+export function evaluateTemplate(input: TemplateInput): readonly EvaluatedGroup[] {
   const engine = buildEngine(input);
   const walk: Walk = { input, engine, groups: [] };
   const { document, given } = input;
   const place: Place = { document, path: [], depth: 0 };
   walkResources(document.root, buildScope(document.root, given, place, engine), place, walk);
-  return { groups: walk.groups, secrets: engine.secrets };
+  return walk.groups;
 }
 
 function buildEngine({ budget, document, notices }: TemplateInput): Engine {
@@ -78,7 +71,6 @@ function buildEngine({ budget, document, notices }: TemplateInput): Engine {
   const told = new Set<string>();
   return {
     budget,
-    secrets: new Set(),
     parse: (source) => {
       const tree = trees.get(source) ?? parseExpression(source);
       trees.set(source, tree);

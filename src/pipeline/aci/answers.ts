@@ -47,18 +47,15 @@ function tooMany(): ToolError {
 
 /** Approves every wildcard if `all`; else throws MANIFEST_REFERENCE_MISSING, since nobody is asked. */
 export function approveWithoutAsking(all: boolean): WildcardApproval {
-  return ({ variable, at, reasons = [], parameters = [] }) => {
+  return ({ variable, at }) => {
     if (all) return true;
     throw new ToolError(
       'MANIFEST_REFERENCE_MISSING',
       `the value of variable ${variable} is not known from the input files`,
       {
         where: at,
-        ...(reasons.length === 0 ? {} : { got: reasons.join('; ') }),
         hints: [
-          parameters.length === 0
-            ? 'give the file that has it (--parameters, --config-map)'
-            : `give a value to ${parameters.join(', ')} with --parameters FILE`,
+          'give the file that has it (--parameters, --config-map)',
           'or --approve-wildcards: the policy then allows any value of such variables',
         ],
       },

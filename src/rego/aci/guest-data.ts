@@ -54,6 +54,12 @@ export function startData(os: GuestOs): JsonObject {
   };
 }
 
+/** What the reference's policy simulator starts with instead. */
+export function simulatorData(): JsonObject {
+  const { plan9Prefix: _absent, ...data } = startData('linux');
+  return { ...data, defaultMounts: [], privilegedMounts: [] };
+}
+
 /** Mounts that each Linux container gets from the runtime. */
 export function defaultMounts(): readonly GuestMount[] {
   return DEFAULT_MOUNTS.map(mountOf);

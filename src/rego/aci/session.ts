@@ -8,7 +8,7 @@ import { isJsonObject } from '../../core/json-equal.js';
 import type { FrameworkEngine, RegoOutcome } from '../ports.js';
 import { DENIAL_BYTES, type Denial, denialOf, errorsOf, faultOf } from './denial.js';
 import { type ActiveFragment, type CceEvaluator, CceEvaluators } from './evaluators.js';
-import { type GuestMount, type GuestOs, startData } from './guest-data.js';
+import { type GuestMount, type GuestOs, simulatorData, startData } from './guest-data.js';
 import { type FrameworkGuest, findFrameworkGuest, lookUpPoint } from './guests.js';
 import { type Kept, keepOf } from './kept.js';
 import { applyOperations, initialMetadata, type Metadata, metadataDocument } from './metadata.js';
@@ -41,6 +41,11 @@ export interface CceSessionOptions {
   readonly denialBytes?: number;
   /** false: run even a plain policy as a module. */
   readonly plain?: boolean;
+  /**
+   * Decide as the reference's policy simulator: the policy's own rule alone counts, without the api table, and nothing is
+   * mounted by default.
+   */
+  readonly simulator?: boolean;
 }
 
 /** What a transaction goes back to. */
@@ -78,6 +83,10 @@ export class CceSession {
     this.#os = options.os ?? 'linux';
     this.#denialBytes = options.denialBytes ?? DENIAL_BYTES;
     this.#metadata = initialMetadata(this.#os);
+  }
+
+  get os(): GuestOs {
+    return this.#os;
   }
 
   /** The state as rules see it. */
@@ -165,6 +174,7 @@ export class CceSession {
     const own = this.#take(evaluator.evaluate(`data.policy.${point}`, input));
     if (own.fault !== undefined) return this.#fault(input, own.fault, own.operations);
     const told = own.operations === undefined ? {} : { operations: own.operations };
+    if (this.#options.simulator === true) return this.#answerOf(point, input, own.result, told);
     const info = this.#lookUp(evaluator, point);
     if (typeof info === 'string') return this.#fault(input, info, own.operations);
     const isMissing = Object.keys(own.result).length === 0;
@@ -177,10 +187,20 @@ export class CceSession {
       if (theirs.fault !== undefined) return this.#fault(input, theirs.fault);
       result = theirs.result;
     }
-    const { allowed } = result;
+    return this.#answerOf(point, input, result, told);
+  }
+
+  /** The guest reads the answer: whether it allows, and what it keeps of the request. */
+  async #answerOf(
+    point: string,
+    input: JsonObject,
+    result: JsonObject,
+    told: Pick<CceDecision, 'operations'>,
+  ): Promise<CceDecision> {
+    const { allowed = this.#options.simulator === true ? false : undefined } = result;
     if (allowed === undefined) return this.#fault(input, "unable to find value for key 'allowed'");
     if (typeof allowed !== 'boolean') {
-      return this.#fault(input, "value for 'allowed' is not a boolean", own.operations);
+      return this.#fault(input, "value for 'allowed' is not a boolean", told.operations);
     }
     if (!allowed) return { ...(await this.#deny(point, input)), ...told };
     const kept = keepOf(point, input, result);
@@ -190,9 +210,11 @@ export class CceSession {
 
   async #open(): Promise<CceEvaluator> {
     const { features, frameworkVersion } = this.guest;
-    const start = startData(this.#os);
+    if (this.#evaluator !== undefined) return this.#evaluator;
+    const { simulator = false } = this.#options;
+    const start = simulator ? simulatorData() : startData(this.#os);
     const mounts = start.defaultMounts as readonly JsonValue[];
-    this.#evaluator ??= await this.#evaluators.open({
+    this.#evaluator = await this.#evaluators.open({
       data: {
         ...start,
         defaultMounts: [...mounts, ...this.#mounts],

@@ -1,10 +1,13 @@
 /** Keys of transparency ledgers that a guest trusts (spec aci-framework 10.8 and 10.9). */
 import type { JsonObject, JsonValue } from '../../core/json.js';
-import { recordOf } from '../../core/record.js';
+
+/** A public key. */
+export interface LedgerKey {
+  equals(other: LedgerKey): boolean;
+}
 
 export interface TrustedKey {
-  /** The key as its reader wrote it; equal texts are equal keys. */
-  readonly key: string;
+  readonly key: LedgerKey;
   /** Subjects of the trust lists that brought it. */
   readonly offeredBy: readonly string[];
 }
@@ -13,13 +16,13 @@ export interface TrustedKey {
 export type TrustStore = ReadonlyMap<string, ReadonlyMap<string, TrustedKey>>;
 
 /** Keys of a trust list: by ledger, then by key id. */
-export type LedgerKeys = ReadonlyMap<string, ReadonlyMap<string, string>>;
+export type LedgerKeys = ReadonlyMap<string, ReadonlyMap<string, LedgerKey>>;
 
 /** A receipt of an envelope whose form was checked: who signed it, and with which keys it can be proven. */
 export interface AttachedReceipt {
   readonly issuer: string;
   readonly keyId: string;
-  isProvenBy(key: string): boolean;
+  isProvenBy(key: LedgerKey): boolean;
 }
 
 /** The store with the keys of some ledgers of a list: a new key replaces the one that had its id. */
@@ -35,7 +38,9 @@ export function mergeKeys(
     const known = new Map(merged.get(ledger));
     for (const [id, key] of keys) {
       const before = known.get(id);
-      const others = before?.key === key ? before.offeredBy.filter((one) => one !== subject) : [];
+      const others = before?.key.equals(key)
+        ? before.offeredBy.filter((one) => one !== subject)
+        : [];
       known.set(id, { key, offeredBy: [...others, subject] });
     }
     merged.set(ledger, known);
@@ -53,16 +58,4 @@ export function countReceipts(
     if (trusted === undefined || !receipt.isProvenBy(trusted.key)) return [];
     return [{ issuer: receipt.issuer, ttl_subjects: trusted.offeredBy as JsonValue }];
   });
-}
-
-/** The store as JSON, for `--json`. */
-export function trustStoreDocument(store: TrustStore): JsonObject {
-  return recordOf(
-    [...store].map(([ledger, keys]) => [
-      ledger,
-      recordOf(
-        [...keys].map(([id, { key, offeredBy }]) => [id, { key, offered_by: offeredBy }] as const),
-      ),
-    ]),
-  );
 }

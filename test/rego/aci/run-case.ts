@@ -9,7 +9,7 @@ import type { GuestMount, GuestOs } from '../../../src/rego/aci/guest-data.js';
 import { findFrameworkGuest, lookUpPoint } from '../../../src/rego/aci/guests.js';
 import { loadFragment, loadTrustList } from '../../../src/rego/aci/load.js';
 import { type CceDecision, CceSession } from '../../../src/rego/aci/session.js';
-import { trustStoreDocument } from '../../../src/rego/aci/trust-store.js';
+import type { LedgerKey, TrustStore } from '../../../src/rego/aci/trust-store.js';
 
 export interface RecordedCase {
   readonly id: string;
@@ -128,12 +128,12 @@ async function run(
       const keys = new Map(
         Object.entries(step.keys ?? {}).map(([ledger, ids]) => [
           ledger,
-          new Map(Object.entries(ids)),
+          new Map(Object.entries(ids).map(([id, name]) => [id, new NamedKey(name)])),
         ]),
       );
       const { issuer = '', subject = '', svn = 0 } = step;
       const decision = await loadTrustList(session, { issuer, subject, svn, keys });
-      return { ...asRecord(decision), key_store: trustStoreDocument(session.keys) };
+      return { ...asRecord(decision), key_store: storeDocument(session.keys) };
     }
     case 'extend_default_mounts':
       session.extendDefaultMounts(step.mounts ?? []);
@@ -162,6 +162,32 @@ async function run(
     default:
       throw new Error(`unknown step ${step.op}`);
   }
+}
+
+/** Equal names are equal keys. */
+class NamedKey implements LedgerKey {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  equals(other: LedgerKey): boolean {
+    return other instanceof NamedKey && other.name === this.name;
+  }
+}
+
+function storeDocument(store: TrustStore): JsonObject {
+  const ledgers = [...store].map(([ledger, keys]) => [
+    ledger,
+    Object.fromEntries(
+      [...keys].map(([id, { key, offeredBy }]) => [
+        id,
+        { key: (key as NamedKey).name, offered_by: offeredBy },
+      ]),
+    ),
+  ]);
+  return Object.fromEntries(ledgers) as JsonObject;
 }
 
 function asRecord(decision: CceDecision): JsonObject {
