@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   show: async () => (await import('./commands/show.js')).addShowCommand,
   diff: async () => (await import('./commands/diff.js')).addDiffCommand,
   audit: async () => (await import('./commands/audit.js')).addAuditCommand,
+  fragment: async () => (await import('./commands/fragment.js')).addFragmentCommand,
   'release-policy': loadReleasePolicy,
   layers: async () => (await import('./commands/layers.js')).addLayersCommand,
   layer: async () => (await import('./commands/layer.js')).addLayerCommand,

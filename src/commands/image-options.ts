@@ -4,7 +4,8 @@ import { ToolError } from '../core/error.js';
 import type { ImageFactsIndex } from '../image/facts.js';
 import { DEFAULT_PLATFORM, parsePlatform, printPlatform } from '../image/platform.js';
 import type { ImageSource, Platform } from '../image/types.js';
-import type { RegistrySource } from '../io/registry/source.js';
+import type { RegistryArtifacts } from '../io/registry/artifacts.js';
+import type { RegistryOptions, RegistrySource } from '../io/registry/source.js';
 import type { Terminal } from '../io/terminal.js';
 import type { ImageReader } from '../pipeline/images.js';
 import { collect } from './context.js';
@@ -43,7 +44,7 @@ export function addImageOptions(command: Command, withFacts: boolean): Command {
   if (withFacts) {
     command.option('--image-facts <file>', 'facts instead of images (repeatable)', collect);
   }
-  return command
+  command
     .option('--platform <os/arch>', 'platform of the guest', printPlatform(DEFAULT_PLATFORM))
     .option('--no-cache', 'do not read or write the cache of layer hashes')
     .optionsGroup('Registry:')
@@ -51,7 +52,14 @@ export function addImageOptions(command: Command, withFacts: boolean): Command {
       '--registry-mirror <a=b>',
       'ask mirror B for images of registry A (repeatable)',
       collect,
-    )
+    );
+  return addRegistryOptions(command);
+}
+
+/** Adds the options under "Registry" that every command has which speaks to one. */
+export function addRegistryOptions(command: Command): Command {
+  return command
+    .optionsGroup('Registry:')
     .option('--insecure-registry <host>', 'speak plain HTTP to this registry (repeatable)', collect)
     .option('--trust-realm <host>', 'token service that may get credentials (repeatable)', collect)
     .option('--ca-file <pem>', 'further certificate authorities')
@@ -154,13 +162,29 @@ async function openRegistry(
   options: ImageOptions,
   references: readonly string[],
 ): Promise<RegistrySource> {
-  const [{ openRegistrySource }, { openCredentialStore }] = await Promise.all([
-    import('../io/registry/source.js'),
+  const { openRegistrySource } = await import('../io/registry/source.js');
+  return openRegistrySource(await registryOptions(options, references));
+}
+
+/** Opens what is attached to images. `references` as for openImages. */
+export async function openArtifacts(
+  options: ImageOptions,
+  references: readonly string[],
+): Promise<RegistryArtifacts> {
+  const { openRegistryArtifacts } = await import('../io/registry/artifacts.js');
+  return openRegistryArtifacts(await registryOptions(options, references));
+}
+
+async function registryOptions(
+  options: ImageOptions,
+  references: readonly string[],
+): Promise<RegistryOptions> {
+  const [{ openCredentialStore }, { environment }] = await Promise.all([
     import('../io/credentials/store.js'),
+    import('../io/machine.js'),
   ]);
-  const { environment } = await import('../io/machine.js');
   const explicit = await explicitCredentials(options, references);
-  return openRegistrySource({
+  return {
     env: environment(),
     credentials: openCredentialStore({
       env: environment(),
@@ -172,7 +196,7 @@ async function openRegistry(
     ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
     offline: options.offline === true,
     timeouts: parseTimeouts(options.timeout),
-  });
+  };
 }
 
 /** --timeout: one number of seconds for every deadline but that of connecting. */

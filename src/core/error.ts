@@ -133,6 +133,7 @@ export const ERROR_CATALOGUE = {
   KDS_UNREACHABLE: row(EXIT.unreachable, 'a key distribution service that fails or has no answer'),
   FRAGMENT_INVALID: row(EXIT.input, 'a fragment, or a file of imports, that does not fit'),
   ARTIFACT_INVALID: row(EXIT.input, 'what a registry has is not a fragment, or a damaged list'),
+  SIGN_COMMAND_FAILED: row(EXIT.unreachable, 'a program that should sign and does not'),
   TRUST_LIST_INVALID: row(EXIT.input, 'a list of ledger keys that cannot be used'),
   SIGNATURE_INVALID: row(EXIT.integrity, 'a signature that is not by the key that it should be by'),
   DIGEST_MISMATCH: row(EXIT.integrity, 'bytes that do not match their digest'),

@@ -125,9 +125,29 @@ export function parseJsonTree(text: string, file: string, options: JsonTreeOptio
 
 /** `file:line:column` of an offset. */
 export function locateJson(document: Pick<JsonDocument, 'text' | 'file'>, offset: number): string {
-  const before = document.text.slice(0, offset);
-  const lines = before.split(/\r\n|\n|\r/);
-  return `${document.file}:${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}`;
+  const starts = lineStartsOf(document);
+  let low = 0;
+  let high = starts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (starts[middle]! <= offset) low = middle;
+    else high = middle;
+  }
+  return `${document.file}:${low + 1}:${offset - starts[low]! + 1}`;
+}
+
+/** Every container of a template asks for its place: the lines of a document are found once. */
+const LINE_STARTS = new WeakMap<object, readonly number[]>();
+
+function lineStartsOf(document: Pick<JsonDocument, 'text'>): readonly number[] {
+  const known = LINE_STARTS.get(document);
+  if (known !== undefined) return known;
+  const starts = [0];
+  for (const { index, 0: mark } of document.text.matchAll(/\r\n|\n|\r/g)) {
+    starts.push(index + mark.length);
+  }
+  LINE_STARTS.set(document, starts);
+  return starts;
 }
 
 function parseNode(scanner: Scanner, depth: number): JsonNode {

@@ -124,6 +124,8 @@ export const LIMITS = {
   artifactBytes: 17 * MIB,
   /** Pages of a registry's answer about referrers. */
   referrerPages: 16,
+  /** A signature that a program gives: that of an RSA key of 16384 bits has 2048. */
+  signatureBytes: 8 * KIB,
   /** Fragments that one policy takes containers from, nested imports included. */
   fragments: 100,
   /** Items of a list that are compared with each other when they are not equal: pairing takes quadratic time. */

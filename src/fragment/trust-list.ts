@@ -4,6 +4,7 @@
  */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { type CborMap, type CborValue, decodeCbor, isCborArray, isCborMap } from '../core/cbor.js';
+import { resolveDid } from '../core/did-x509.js';
 import { ToolError } from '../core/error.js';
 import { type JsonObject, parseJson } from '../core/json.js';
 import {
@@ -16,6 +17,7 @@ import {
   requiredField,
 } from '../core/json-read.js';
 import { LIMITS } from '../core/limits.js';
+import { svnOf, unpackStatement } from '../core/signed-statement.js';
 
 /** Ledger name -> key id -> public key. */
 export type LedgerKeys = ReadonlyMap<string, ReadonlyMap<string, KeyObject>>;
@@ -50,6 +52,31 @@ export function mergeLedgers(
     }
   }
   return merged;
+}
+
+/**
+ * Reads a signed trust list: envelope, issuer and SVN are checked as the guest does; whether the SVN is high enough is
+ * not. Throws COSE_INVALID, DID_INVALID, TRUST_LIST_INVALID.
+ */
+export function openTrustList(
+  bytes: Uint8Array,
+  what: string,
+  issuer: string,
+): { readonly keys: LedgerKeys; readonly subject: string } {
+  const unpacked = unpackStatement(bytes, what);
+  if (!unpacked.ok) {
+    throw new ToolError('COSE_INVALID', `${what} is not a valid trust list: ${unpacked.message}`);
+  }
+  const { statement } = unpacked;
+  const resolved = resolveDid(statement.issuer, statement.chain, 'guest');
+  if (statement.issuer !== issuer || !resolved.ok) {
+    throw new ToolError('DID_INVALID', `${what} is not by the issuer that is trusted`, {
+      want: issuer,
+      got: resolved.ok ? statement.issuer : `${statement.issuer}: ${resolved.problem}`,
+    });
+  }
+  if (svnOf(statement).kind !== 'number') throw listInvalid(what, 'its claims have no svn');
+  return { keys: parseTrustList(statement.payload, what), subject: statement.feed };
 }
 
 /** Label of the key set in the entry of a ledger. */

@@ -1,5 +1,6 @@
 /** Infers the target of policy generation from the manifests, where `--target` does not name it. */
 import { ToolError } from '../core/error.js';
+import { refuseBicep } from './arm/parse.js';
 import { listWorkloads } from './kubernetes/objects.js';
 import {
   childOf,
@@ -33,13 +34,14 @@ export function isArmTemplate(text: string): boolean {
 
 /**
  * The target of all manifests. Throws MANIFEST_TARGET_UNKNOWN if they name none or more than one, and what
- * parseYaml throws.
+ * refuseBicep and parseYaml throw.
  */
 export function inferTarget(
   manifests: readonly { readonly file: string; readonly text: string }[],
 ): Target {
   const found = new Map<Target, string>();
   for (const { file, text } of manifests) {
+    refuseBicep(text, file);
     if (isArmTemplate(text)) found.set('aci', file);
     else for (const target of parseYaml(text, file).flatMap(targetsOf)) found.set(target, file);
   }

@@ -16,6 +16,8 @@ export interface SelfCheckPorts {
   readonly notices: NoticeSink;
 }
 
+/** Reasons that an error tells; further ones mostly say the same of other values. */
+const MOST_REASONS = 5;
 const NO_SESSION: readonly ErrorCode[] = ['ENGINE_ABSENT', 'POLICY_UNREADABLE'];
 /** Rules that answer to containers at all; a file without is a stand-in for real rules. */
 const DECIDES_CONTAINERS = /^(?:default\s+)?CreateContainerRequest\b/m;
@@ -41,7 +43,8 @@ export async function checkStarts(
   for (const policy of policies) {
     const session = await openSession(policy, request, ports);
     if (typeof session === 'string') return skip(session);
-    checkStart(session, policy, ports.notices);
+    const refused = findRefused(session, policy, ports.notices);
+    if (refused !== undefined) throw await refusal(refused, policy, request, ports);
   }
 }
 
@@ -70,18 +73,34 @@ async function openSession(
   );
 }
 
-function checkStart(session: PolicySession, made: GeneratedPolicy, notices: NoticeSink): void {
+interface Refused {
+  readonly step: StartStep;
+  readonly decision: Decision;
+  /** Requests that were allowed before it. */
+  readonly before: readonly StartStep[];
+}
+
+/** The first request of the start that is refused. */
+function findRefused(
+  session: PolicySession,
+  made: GeneratedPolicy,
+  notices: NoticeSink,
+): Refused | undefined {
   const initContainers = made.workload.pod.initContainers.length;
+  const before: StartStep[] = [];
   for (const step of withoutRepeats(synthesizeStart(made.data, { initContainers }))) {
     const decision = session.receive(step.kind, step.request);
-    if (decision.verdict === 'allow') continue;
-    if (step.phase === 'start') throw refusal(step, decision, made);
-    notices({
-      code: 'self-check-probe-refused',
-      message: `the policy refuses a probe or hook of ${step.subject}: ${reasonOf(decision)}`,
-      where: made.workload.at,
-    });
+    if (decision.verdict === 'allow') before.push(step);
+    else if (step.phase === 'start') return { step, decision, before };
+    else {
+      notices({
+        code: 'self-check-probe-refused',
+        message: `the policy refuses a probe or hook of ${step.subject}: ${reasonOf(decision)}`,
+        where: made.workload.at,
+      });
+    }
   }
+  return undefined;
 }
 
 /** Requests up to the probes; of those that differ in nothing but ids the first is enough. */
@@ -99,7 +118,21 @@ function nameOf({ workload }: GeneratedPolicy): string {
   return `${workload.kind} ${workload.name ?? workload.generateName ?? ''}`.trim();
 }
 
-function refusal(step: StartStep, decision: Decision, made: GeneratedPolicy): ToolError {
+/** What is wrong with the policy, and what to change in the YAML. */
+async function refusal(
+  { step, decision, before }: Refused,
+  made: GeneratedPolicy,
+  { guest }: KataRequest,
+  { engine }: SelfCheckPorts,
+): Promise<ToolError> {
+  const { explainRequests } = await import('./explain.js');
+  const explained = await explainRequests([...before, step], {
+    data: made.data,
+    policyText: made.policy,
+    guest: guest.id,
+    engine,
+  });
+  const failed = explained.at(-1)?.failed ?? [];
   return new ToolError(
     'POLICY_SELF_CHECK_FAILED',
     `${nameOf(made)} would not start: its policy refuses ${step.kind} of ${step.subject}`,
@@ -107,7 +140,8 @@ function refusal(step: StartStep, decision: Decision, made: GeneratedPolicy): To
       where: made.workload.at,
       got: reasonOf(decision) ?? decision.verdict,
       hints: [
-        'write the policy with --no-self-check, then ask podseal explain about the request',
+        ...failed.slice(0, MOST_REASONS).map(({ message, fix }) => `${message}; ${fix}`),
+        `guest ${guest.id} would refuse it too; --no-self-check writes the policy all the same`,
         'nothing was written',
       ],
     },

@@ -331,6 +331,8 @@ describe('podseal policy, self-check', () => {
     expect([status, stdout]).toEqual([3, '']);
     expect(stderr).toContain('[POLICY_SELF_CHECK_FAILED]');
     expect(stderr).toContain('CreateContainerRequest of container skr');
+    expect(stderr).toContain('hint:  variable URL joins other text and a value');
+    expect(stderr).toContain('take spec.containers[name=skr].env[name=URL] out');
     expect(readFileSync(join(cwd, 'pod.yaml'), 'utf8')).toBe(broken);
   });
 
@@ -344,7 +346,7 @@ describe('podseal policy, self-check', () => {
       stdin: emitted.stdout,
     });
     expect(status).toBe(10);
-    expect(stdout).toContain('variable URL has another value');
+    expect(stdout).toContain('variable URL joins other text and a value');
   });
 
   it('says that rules of a stand-in cannot be tried', async () => {

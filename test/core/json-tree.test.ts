@@ -46,12 +46,13 @@ describe('parseJsonTree', () => {
 
   it('says where nodes stand', () => {
     const text = '// c\r\n{ "a" : [ true , "x" ] }';
-    const { root } = parse(text);
+    const document = parse(text);
+    const { root } = document;
     const [member] = root.kind === 'object' ? root.members : [];
     const items = member?.value.kind === 'array' ? member.value.items : [];
     expect(text.slice(member?.start, member?.value.end)).toBe('"a" : [ true , "x" ]');
     expect(items.map(({ start, end }) => text.slice(start, end))).toEqual(['true', '"x"']);
-    expect(locateJson({ text, file: 'f' }, items[1]?.start ?? 0)).toBe('f:2:18');
+    expect(locateJson(document, items[1]?.start ?? 0)).toBe('t.json:2:18');
   });
 
   it('skips comments and a byte order mark, and tells that there are comments', () => {

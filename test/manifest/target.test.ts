@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../src/core/error.js';
 import { inferTarget } from '../../src/manifest/target.js';
+import { thrownBy } from '../support/failure.js';
 
 const pod = (spec: string, metadata = 'name: p') =>
   `apiVersion: v1\nkind: Pod\nmetadata: {${metadata}}\nspec: {${spec}}\n`;
@@ -41,6 +42,13 @@ describe('inferTarget', () => {
     ['kata', `${pod('runtimeClassName: kata')}---\nkind: Service\n---\n${pod('')}`],
   ])('%s: %j', (target, text) => {
     expect(infer(text)).toBe(target);
+  });
+
+  it('refuses Bicep with the remedy', () => {
+    expect(thrownBy(() => infer("param image string = 'x'\n"))).toMatchObject({
+      code: 'MANIFEST_UNSUPPORTED',
+      hints: ['az bicep build --file 0.yaml makes JSON of it: give that file'],
+    });
   });
 
   it('looks at all files', () => {

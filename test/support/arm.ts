@@ -28,7 +28,12 @@ export function evaluate(expression: string, template: object = {}, given: objec
     duplicates: 'refuse',
   });
   const values = readParametersFile(parameters, budget);
-  const engine = { budget, parse: parseExpression, doubt: () => undefined };
+  const engine = {
+    budget,
+    parse: parseExpression,
+    secrets: new Set<string>(),
+    doubt: () => undefined,
+  };
   const scope = buildScope(document.root, values, { document, path: [] }, engine);
   const node = parseJsonTree(JSON.stringify(expression), 'x.json', { duplicates: 'refuse' }).root;
   return plain(evaluateNode(node, scope, 'x'));

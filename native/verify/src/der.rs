@@ -11,10 +11,15 @@ pub(crate) mod tag {
     pub(crate) const NULL: u8 = 0x05;
     pub(crate) const OID: u8 = 0x06;
     pub(crate) const UTF8_STRING: u8 = 0x0C;
+    pub(crate) const NUMERIC_STRING: u8 = 0x12;
     pub(crate) const PRINTABLE_STRING: u8 = 0x13;
     pub(crate) const IA5_STRING: u8 = 0x16;
     pub(crate) const SEQUENCE: u8 = 0x30;
     pub(crate) const SET: u8 = 0x31;
+    pub(crate) const TELETEX_STRING: u8 = 0x14;
+    pub(crate) const VISIBLE_STRING: u8 = 0x1A;
+    pub(crate) const UNIVERSAL_STRING: u8 = 0x1C;
+    pub(crate) const BMP_STRING: u8 = 0x1E;
     pub(crate) const UTC_TIME: u8 = 0x17;
     pub(crate) const GENERALIZED_TIME: u8 = 0x18;
     /// `[n]`, constructed.

@@ -44,7 +44,6 @@ fn opened<'a>(rows: &mut Rows, source: &'a ReportSource) -> Option<(&'a [u8], Op
         ReportSource::Absent => &[],
     };
     rows.mark(Check::Hcl, Outcome::NotAsked);
-    rows.mark(Check::RuntimeData, Outcome::NotAsked);
     Some((bytes, None))
 }
 
@@ -79,11 +78,14 @@ pub fn verify(evidence: &Evidence, expected: &Expectation, context: &Context<'_>
             }
         }
         fields::judge(&mut rows, report, expected, context);
-        if let Some(bound) = bound {
-            rows.judge(
-                Check::RuntimeData,
-                runtime_data(&report.report_data, &bound),
-            );
+        match bound {
+            Some(bound) => {
+                rows.judge(
+                    Check::RuntimeData,
+                    runtime_data(&report.report_data, &bound),
+                );
+            }
+            None => rows.mark(Check::RuntimeData, Outcome::NotAsked),
         }
     }
     let measured = report.as_ref().map(|report| [report.launch_measurement]);

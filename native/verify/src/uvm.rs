@@ -85,9 +85,6 @@ fn is_issued(certificate: &Certificate<'_>, issuer: &Certificate<'_>) -> bool {
 
 /// Constraints of names are not followed here, so a chain that has them is refused.
 fn extensions_fault(certificate: &Certificate<'_>) -> Option<&'static str> {
-    if certificate.repeats_extension() {
-        return Some("a certificate has an extension twice");
-    }
     if certificate.extension(oid::NAME_CONSTRAINTS).is_some() {
         return Some("a certificate constrains names");
     }

@@ -32,6 +32,7 @@ pub(crate) struct Certificate<'a> {
     pub(crate) not_after: Seconds,
     /// SubjectPublicKeyInfo, whole.
     pub(crate) key: &'a [u8],
+    has_zero_padding: bool,
     pub(crate) extensions: Vec<Extension<'a>>,
 }
 
@@ -49,6 +50,7 @@ pub(crate) struct Name<'a> {
     pub(crate) whole: &'a [u8],
     /// Type (OID) and value (tag, bytes) of each attribute, in order.
     pub(crate) attributes: Vec<(&'a [u8], u8, &'a [u8])>,
+    has_empty_set: bool,
 }
 
 impl PartialEq for Name<'_> {
@@ -57,40 +59,83 @@ impl PartialEq for Name<'_> {
     }
 }
 
-/// Whether a common name has only the characters of its type. Other types are not looked at.
-fn is_name_sound(kind: u8, value: &[u8]) -> bool {
+/// Whether a text has only the characters of its type. False for values that are no texts.
+fn is_text(kind: u8, value: &[u8]) -> bool {
     match kind {
         tag::UTF8_STRING => std::str::from_utf8(value).is_ok(),
         // Issuers write * and & too.
-        tag::PRINTABLE_STRING => value
+        tag::PRINTABLE_STRING => {
+            let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b" '()+,-./:=?*&".contains(byte);
+            value.iter().all(fits)
+        }
+        tag::NUMERIC_STRING => value
             .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b" '()+,-./:=?*&".contains(byte)),
-        tag::IA5_STRING => value.is_ascii(),
-        _ => true,
+            .all(|byte| byte.is_ascii_digit() || *byte == b' '),
+        tag::IA5_STRING | tag::VISIBLE_STRING => value.is_ascii(),
+        tag::TELETEX_STRING => true,
+        tag::BMP_STRING => is_wide_text::<2>(value),
+        tag::UNIVERSAL_STRING => is_wide_text::<4>(value),
+        _ => false,
     }
 }
+
+/// Characters of N bytes, big-endian; none is a surrogate.
+fn is_wide_text<const N: usize>(value: &[u8]) -> bool {
+    let (characters, rest) = value.as_chunks::<N>();
+    let is_character = |bytes: &[u8; N]| {
+        let number = bytes
+            .iter()
+            .fold(0, |number: u32, byte| number << 8 | u32::from(*byte));
+        char::from_u32(number).is_some()
+    };
+    rest.is_empty() && characters.iter().all(is_character)
+}
+
+/// Types that are read as texts.
+const TEXTS: [u8; 8] = [
+    tag::UTF8_STRING,
+    tag::PRINTABLE_STRING,
+    tag::NUMERIC_STRING,
+    tag::IA5_STRING,
+    tag::VISIBLE_STRING,
+    tag::TELETEX_STRING,
+    tag::BMP_STRING,
+    tag::UNIVERSAL_STRING,
+];
+/// Types that a common name may have.
+const COMMON_NAME_TEXTS: [u8; 3] = [tag::UTF8_STRING, tag::PRINTABLE_STRING, tag::IA5_STRING];
 
 impl<'a> Name<'a> {
     pub(crate) fn read(der: &mut Der<'a>) -> Option<Self> {
         let sequence = der.element(tag::SEQUENCE)?;
         let mut sets = Der::new(sequence.contents);
         let mut attributes = Vec::new();
+        let mut has_empty_set = false;
         while !sets.is_empty() {
             let mut members = Der::new(sets.take(tag::SET)?);
+            has_empty_set |= members.is_empty();
             while !members.is_empty() {
                 let mut attribute = Der::new(members.take(tag::SEQUENCE)?);
                 let kind = object_id(&mut attribute)?;
                 let value = attribute.any()?;
                 attribute.end()?;
-                let named = kind == oid::COMMON_NAME;
-                (!named || is_name_sound(value.tag, value.contents)).then_some(())?;
+                let named = kind == oid::COMMON_NAME && COMMON_NAME_TEXTS.contains(&value.tag);
+                (!named || is_text(value.tag, value.contents)).then_some(())?;
                 attributes.push((kind, value.tag, value.contents));
             }
         }
         Some(Self {
             whole: sequence.whole,
             attributes,
+            has_empty_set,
         })
+    }
+
+    /// Whether no attribute has a foreign character, and no set is empty.
+    fn is_sound(&self) -> bool {
+        let sound =
+            |(_, kind, value): &(&[u8], u8, &[u8])| !TEXTS.contains(kind) || is_text(*kind, value);
+        !self.has_empty_set && self.attributes.iter().all(sound)
     }
 
     /// The only common name.
@@ -100,7 +145,7 @@ impl<'a> Name<'a> {
             .iter()
             .filter(|(kind, ..)| *kind == oid::COMMON_NAME);
         let (_, kind, value) = *found.next()?;
-        let text = [tag::UTF8_STRING, tag::PRINTABLE_STRING, tag::IA5_STRING].contains(&kind);
+        let text = COMMON_NAME_TEXTS.contains(&kind);
         if found.next().is_some() || !text {
             None
         } else {
@@ -156,22 +201,15 @@ fn algorithm_identifier(contents: &[u8]) -> Option<()> {
     fields.end()
 }
 
-/// The contents of a BIT STRING: a count of unused bits, which are zero, and the bytes.
-fn any_bits(contents: &[u8]) -> Option<()> {
-    let (unused, bytes) = contents.split_first()?;
-    let last = bytes.last().copied().unwrap_or_default();
-    let sound = *unused == 0 || (*unused <= 7 && !bytes.is_empty());
-    (sound && last.trailing_zeros() >= u32::from(*unused)).then_some(())
-}
-
-/// Algorithm and key bits, whatever they are. Gives all bytes.
-fn key_info<'a>(body: &mut Der<'a>) -> Option<&'a [u8]> {
+/// Algorithm and key bits, whatever they are. Gives all bytes, and whether unused bits are zero.
+fn key_info<'a>(body: &mut Der<'a>) -> Option<(&'a [u8], bool)> {
     let info = body.element(tag::SEQUENCE)?;
     let mut fields = Der::new(info.contents);
     algorithm_identifier(fields.take(tag::SEQUENCE)?)?;
-    any_bits(fields.take(tag::BIT_STRING)?)?;
+    let (unused, bits) = fields.take(tag::BIT_STRING)?.split_first()?;
     fields.end()?;
-    Some(info.whole)
+    let zeros = bits.last().map_or(0, |last| last.trailing_zeros());
+    (*unused <= 7).then_some((info.whole, zeros >= u32::from(*unused)))
 }
 
 impl<'a> Signed<'a> {
@@ -208,7 +246,7 @@ impl<'a> Certificate<'a> {
         let (not_before, not_after) = (read_time(&mut validity)?, read_time(&mut validity)?);
         validity.end()?;
         let subject = Name::read(&mut body)?;
-        let key = key_info(&mut body)?;
+        let (key, has_zero_padding) = key_info(&mut body)?;
         let extensions = match body.optional(tag::context(3))? {
             Some(wrapped) => read_extensions(only(wrapped, tag::SEQUENCE)?)?,
             None => Vec::new(),
@@ -223,7 +261,21 @@ impl<'a> Certificate<'a> {
             not_before,
             not_after,
             key,
+            has_zero_padding,
             extensions,
+        })
+    }
+
+    /// Reads a certificate of AMD's: unused bits of its key are zero.
+    pub(crate) fn parse_amd(der: &'a [u8]) -> Option<Self> {
+        Self::parse(der).filter(|parsed| parsed.has_zero_padding)
+    }
+
+    /// Reads a certificate of a public authority: names without foreign characters, no extension twice.
+    pub(crate) fn parse_public(der: &'a [u8]) -> Option<Self> {
+        Self::parse(der).filter(|parsed| {
+            let names = parsed.issuer.is_sound() && parsed.subject.is_sound();
+            names && !parsed.repeats_extension()
         })
     }
 

@@ -42,7 +42,7 @@ function readVariable(
   }
   const known = texts.variable(name, value, at);
   if ('pattern' in known) {
-    if (plain === null) noteSecret(name, at, notices);
+    if (plain === null || known.isSecret === true) noteSecret(name, at, notices);
     return [{ pattern: known.pattern, strategy: 'string' }];
   }
   const { reasons, parameters } = known.open;

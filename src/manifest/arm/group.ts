@@ -34,12 +34,12 @@ export interface GroupTexts {
     text: string,
     place: JsonPlace,
   ) => { readonly image: string; readonly id: string };
-  /** The value of a variable; `open` says why it is not known. */
+  /** The rule of a variable and whether its value is known to be secret; or `open`: why the value is not known. */
   readonly variable: (
     name: string,
     value: DataValue,
     place: JsonPlace,
-  ) => { readonly pattern: string } | { readonly open: OpenValue };
+  ) => { readonly pattern: string; readonly isSecret?: boolean } | { readonly open: OpenValue };
 }
 
 /** Why a value is not known. */

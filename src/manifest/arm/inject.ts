@@ -34,14 +34,21 @@ const POLICY = 'ccePolicy';
 export function setTemplatePolicies(document: JsonDocument, edits: readonly PolicyEdit[]): string {
   const distinct = distinctEdits(document, edits);
   const changes = distinct.flatMap((edit) => changesOf(document, edit));
-  const text = changes
-    .toSorted((a, b) => b.start - a.start || b.end - a.end)
-    .reduce(
-      (whole, { start, end, text: part }) => whole.slice(0, start) + part + whole.slice(end),
-      document.text,
-    );
+  const text = applyChanges(document.text, changes);
   assertOnlyPolicies(document, distinct, text);
   return text;
+}
+
+/** Of two insertions at one place the later one comes first. */
+function applyChanges(text: string, changes: readonly TextEdit[]): string {
+  const parts: string[] = [];
+  let from = 0;
+  const ordered = changes.toSorted((a, b) => b.start - a.start || b.end - a.end).toReversed();
+  for (const change of ordered) {
+    parts.push(text.slice(from, change.start), change.text);
+    from = change.end;
+  }
+  return [...parts, text.slice(from)].join('');
 }
 
 /**

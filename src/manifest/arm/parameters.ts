@@ -106,6 +106,7 @@ export function buildParameters(
     const value = found?.value ?? defaultOf(member.key, member.value, scope(), at);
     const where = found === undefined ? scope().locate(member.value, at) : found.at;
     checkValue(member.key, member.value, value, where, scope().engine.budget);
+    if (isSecure(member.value) && typeof value === 'string') scope().engine.secrets.add(value);
     running.delete(key);
     known.set(key, value);
     return value;
@@ -121,6 +122,11 @@ function defaultOf(name: string, declaration: JsonNode, scope: Scope, path: stri
   const nullable = memberAnyCase(declaration, 'nullable')?.value;
   if (nullable?.kind === 'boolean' && nullable.value) return null;
   return unknownBecause(`parameter ${name} has no value`, name);
+}
+
+function isSecure(declaration: JsonNode): boolean {
+  const type = memberAnyCase(declaration, 'type')?.value;
+  return type?.kind === 'string' && type.value.toLowerCase() === 'securestring';
 }
 
 /** Type and allowed values. Messages hold no values, which may be secret. */

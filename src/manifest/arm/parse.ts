@@ -20,13 +20,16 @@ export function parseArmFileAsReference(text: string, file: string): JsonDocumen
   return requireObject(parseJsonTree(text, file, { duplicates: 'last' }));
 }
 
-/** Words that Bicep files start lines with, before anything that could be JSON. */
+/** How Bicep files start, before anything that could be JSON or YAML. */
 const BICEP =
-  /^(?:\s|\/\/[^\n]*\n|\/\*[\s\S]{0,4096}?\*\/)*(?:@|targetScope\b|param\b|var\b|resource\b|module\b|using\b|import\b|metadata\b|type\b|func\b)/;
+  /^(?:\s|\/\/[^\n]*\n|\/\*[\s\S]{0,4096}?\*\/)*(?:@[\w.]+\(|targetScope\s*=|(?:param|var|resource|module|metadata|type|func|output)\s+[A-Za-z_]|(?:using|import|extension)\s+['{*A-Za-z])/;
+/** Characters in which a file has to show that it is Bicep. */
+const BICEP_CHARS = 65_536;
 
-function refuseBicep(text: string, file: string): void {
+/** Throws MANIFEST_UNSUPPORTED with the remedy for Bicep: by the name of the file, or by how it starts. */
+export function refuseBicep(text: string, file: string): void {
   const isParameters = /\.bicepparam$/i.test(file);
-  if (!isParameters && !/\.bicep$/i.test(file) && !BICEP.test(text.slice(0, 65_536))) return;
+  if (!isParameters && !/\.bicep$/i.test(file) && !BICEP.test(text.slice(0, BICEP_CHARS))) return;
   const command = isParameters
     ? `az bicep build-params --file ${file}`
     : `az bicep build --file ${file}`;

@@ -34,14 +34,15 @@ export function readArmGroups(request: ArmRequest): readonly ContainerGroup[] {
   const given: GivenParameters = new Map(
     request.parameters.flatMap((document) => [...readParametersFile(document, budget)]),
   );
-  const groups = evaluateTemplate({ document: template, given, linked, budget, notices });
+  const evaluated = evaluateTemplate({ document: template, given, linked, budget, notices });
+  const { groups, secrets } = evaluated;
   if (groups.length === 0) {
     throw new ToolError('MANIFEST_INVALID', `${template.file} deploys no container group`, {
       where: template.file,
       want: `a resource of type ${Object.values(GROUP_TYPES).join(' or ')}`,
     });
   }
-  const reading = { texts: buildEvaluatedTexts(notices), approve, notices };
+  const reading = { texts: buildEvaluatedTexts(secrets, notices), approve, notices };
   return groups.map((group) => readGroup(group, reading));
 }
 
@@ -51,7 +52,7 @@ function readGroup(group: EvaluatedGroup, reading: GroupReading): ContainerGroup
 }
 
 /** Texts of groups that are evaluated already. */
-function buildEvaluatedTexts(notices: NoticeSink): GroupTexts {
+function buildEvaluatedTexts(secrets: ReadonlySet<string>, notices: NoticeSink): GroupTexts {
   const note = (value: DataValue, place: JsonPlace): void => {
     if (typeof value !== 'string' || !hasInnerExpression(value)) return;
     notices({
@@ -71,7 +72,8 @@ function buildEvaluatedTexts(notices: NoticeSink): GroupTexts {
       if (isUnknown(known)) return { open: openValue(known) };
       if (typeof value !== 'string') throw wrongValue(name, value, place);
       note(value, place);
-      return { pattern: `${name}=${value}` };
+      const isSecret = [...secrets].some((secret) => secret !== '' && value.includes(secret));
+      return { pattern: `${name}=${value}`, isSecret };
     },
   };
 }

@@ -25,6 +25,8 @@ export interface Engine {
   readonly budget: Budget;
   /** Syntax tree of an expression; each text is parsed once. */
   readonly parse: (source: string) => Expression;
+  /** Texts that secure parameters hold; they must show in no message. */
+  readonly secrets: Set<string>;
   /** Tells about something that is not certain; told once. */
   readonly doubt: (message: string) => void;
 }

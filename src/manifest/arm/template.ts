@@ -56,14 +56,21 @@ export interface EvaluatedGroup {
   readonly path: NodePath;
 }
 
-/** All container groups of a template in document order. Throws MANIFEST_*, ARM_EXPRESSION, LIMIT_EXCEEDED. */
-export function evaluateTemplate(input: TemplateInput): readonly EvaluatedGroup[] {
+export interface EvaluatedTemplate {
+  /** In document order. */
+  readonly groups: readonly EvaluatedGroup[];
+  /** Texts that secure parameters hold. */
+  readonly secrets: ReadonlySet<string>;
+}
+
+/** All container groups of a template. Throws MANIFEST_*, ARM_EXPRESSION, LIMIT_EXCEEDED. */
+export function evaluateTemplate(input: TemplateInput): EvaluatedTemplate {
   const engine = buildEngine(input);
   const walk: Walk = { input, engine, groups: [] };
   const { document, given } = input;
   const place: Place = { document, path: [], depth: 0 };
   walkResources(document.root, buildScope(document.root, given, place, engine), place, walk);
-  return walk.groups;
+  return { groups: walk.groups, secrets: engine.secrets };
 }
 
 function buildEngine({ budget, document, notices }: TemplateInput): Engine {
@@ -71,6 +78,7 @@ function buildEngine({ budget, document, notices }: TemplateInput): Engine {
   const told = new Set<string>();
   return {
     budget,
+    secrets: new Set(),
     parse: (source) => {
       const tree = trees.get(source) ?? parseExpression(source);
       trees.set(source, tree);

@@ -47,15 +47,18 @@ function tooMany(): ToolError {
 
 /** Approves every wildcard if `all`; else throws MANIFEST_REFERENCE_MISSING, since nobody is asked. */
 export function approveWithoutAsking(all: boolean): WildcardApproval {
-  return ({ variable, at }) => {
+  return ({ variable, at, reasons = [], parameters = [] }) => {
     if (all) return true;
     throw new ToolError(
       'MANIFEST_REFERENCE_MISSING',
       `the value of variable ${variable} is not known from the input files`,
       {
         where: at,
+        ...(reasons.length === 0 ? {} : { got: reasons.join('; ') }),
         hints: [
-          'give the file that has it (--parameters, --config-map)',
+          parameters.length === 0
+            ? 'give the file that has it (--parameters, --config-map)'
+            : `give a value to ${parameters.join(', ')} with --parameters FILE`,
           'or --approve-wildcards: the policy then allows any value of such variables',
         ],
       },

@@ -178,18 +178,16 @@ export function checkVariables(
     const wanted = wantedValues(scope, name);
     const at = [...path, 'Env', i];
     const [first] = wanted;
+    const isJoined = wanted.some((one) => plausibleValue(one, scope) === value);
     const repair: Repair =
-      first === undefined
+      first === undefined || isJoined
         ? { path: at }
         : { path: at, value: `${name}=${plausibleValue(first, scope)}` };
     return [
       {
         id: 'env',
         path: `${path.join('.')}.Env[${i}]`,
-        message:
-          wanted.length === 0
-            ? `variable ${name} is not in the policy`
-            : `variable ${name} has another value`,
+        message: variableProblem(name, wanted, isJoined),
         policy:
           wanted.length === 0
             ? 'no such variable'
@@ -201,11 +199,20 @@ export function checkVariables(
                 )
                 .join(' or '),
         request: shown(value ?? text, name),
-        fix: variableFix(name, value, wanted, yamlOf(scope.container)),
+        fix: isJoined
+          ? `take ${yamlOf(scope.container)}.env[name=${name}] out and let the container's command join the texts, with a variable that holds nothing but the reference`
+          : variableFix(name, value, wanted, yamlOf(scope.container)),
         repairs: [repair],
       },
     ];
   });
+}
+
+/** `isJoined`: it has the value that the policy stands for, and is refused all the same. */
+function variableProblem(name: string, wanted: readonly string[], isJoined: boolean): string {
+  if (wanted.length === 0) return `variable ${name} is not in the policy`;
+  if (!isJoined) return `variable ${name} has another value`;
+  return `variable ${name} joins other text and a value that only the running pod has, which guests of this version do not take`;
 }
 
 function variableFix(
