@@ -11,17 +11,18 @@ import { below, invalidAt, type JsonPlace } from '../../core/json-read.js';
 
 /** The entries of a list, each checked; empty ones are left out. Throws the code of `place`. */
 export function readFragmentEntries(value: DataValue, place: JsonPlace): readonly DataMap[] {
-  return readMaps(value, place).map((entry, i) => {
+  const filled = isList(value) ? value.filter(isTruthy) : value;
+  return readMaps(filled, place).map((entry, i) => {
     checkFragmentEntry(entry, below(place, i));
     return entry;
   });
 }
 
-/** The maps of a list that may be missing; empty ones are left out. Throws the code of `place`. */
+/** The maps of a list that may be missing. Throws the code of `place`. */
 export function readMaps(value: DataValue, place: JsonPlace): readonly DataMap[] {
   if (!isTruthy(value)) return [];
   if (!isList(value)) throw invalidAt(place, 'is not a list', { got: kindOfData(value) });
-  return value.filter(isTruthy).map((entry, i) => {
+  return value.map((entry, i) => {
     if (isMap(entry)) return entry;
     throw invalidAt(below(place, i), 'is not a map', { got: kindOfData(entry) });
   });
