@@ -37,6 +37,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   audit: async () => (await import('./commands/audit.js')).addAuditCommand,
   fragment: async () => (await import('./commands/fragment.js')).addFragmentCommand,
   'release-policy': loadReleasePolicy,
+  report: loadReport,
+  expectation: async () => (await import('./commands/expectation.js')).addExpectationCommand,
+  attest: async () => (await import('./commands/attest.js')).addAttestCommand,
   layers: async () => (await import('./commands/layers.js')).addLayersCommand,
   layer: async () => (await import('./commands/layer.js')).addLayerCommand,
   katapolicygen: async () => (await import('./commands/katapolicygen.js')).addKatapolicygenCommand,
@@ -53,6 +56,16 @@ async function loadReleasePolicy(): Promise<AddCommand> {
     const releasePolicy = create.addReleasePolicyCommand(program, context);
     lint.addReleasePolicyLint(releasePolicy, context);
     evaluate.addReleasePolicyEvaluate(releasePolicy, context);
+  };
+}
+
+async function loadReport(): Promise<AddCommand> {
+  const [show, verify] = await Promise.all([
+    import('./commands/report.js'),
+    import('./commands/report-verify.js'),
+  ]);
+  return (program, context) => {
+    verify.addReportVerify(show.addReportCommand(program, context), context);
   };
 }
 

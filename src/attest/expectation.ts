@@ -157,19 +157,26 @@ export function readExpectation(value: JsonValue, what: string): Expectation {
   return expectation;
 }
 
-/** The text of an expectation; readExpectation reads it back. */
+/** The text of an expectation; parseExpectation reads it back. */
 export function printExpectation(expectation: Expectation): string {
+  return `${JSON.stringify(expectationAsJson(expectation), null, 2)}\n`;
+}
+
+/** An expectation as a JSON value; readExpectation reads it back. */
+export function expectationAsJson(expectation: Expectation): JsonObject {
   const { guestPolicies, minimumFirmware: firmware, ...rest } = expectation;
-  const members = new Map<string, unknown>(Object.entries(rest));
-  if (guestPolicies !== undefined) members.set('guestPolicies', guestPolicies.map(printWord));
-  if (firmware !== undefined) members.set('minimumFirmware', printFirmware(firmware));
-  for (const member of ['launchMitigations', 'currentMitigations'] as const) {
-    const bits = expectation[member];
-    if (bits !== undefined) members.set(member, printWord(bits));
-  }
-  const ordered = MEMBERS.filter((member) => members.get(member) !== undefined);
-  const entries = ordered.map((member) => [member, members.get(member)] as const);
-  return `${JSON.stringify({ format: EXPECTATION_FORMAT, ...Object.fromEntries(entries) }, null, 2)}\n`;
+  const { launchMitigations, currentMitigations } = expectation;
+  const members: Readonly<Record<string, unknown>> = {
+    ...rest,
+    guestPolicies: guestPolicies?.map(printWord),
+    minimumFirmware: firmware && printFirmware(firmware),
+    launchMitigations: launchMitigations === undefined ? undefined : printWord(launchMitigations),
+    currentMitigations:
+      currentMitigations === undefined ? undefined : printWord(currentMitigations),
+  };
+  const present = MEMBERS.filter((member) => members[member] !== undefined);
+  const entries = present.map((member) => [member, members[member] as JsonValue] as const);
+  return { format: EXPECTATION_FORMAT, ...Object.fromEntries(entries) };
 }
 
 /** A 64-bit word as text. */

@@ -10,3 +10,8 @@ export function availableParallelism(): number {
 export function environment(): Readonly<Record<string, string | undefined>> {
   return process.env;
 }
+
+/** The time of this machine: whole seconds since 1970. */
+export function secondsNow(): number {
+  return Math.floor(Date.now() / 1000);
+}
