@@ -110,6 +110,11 @@ export function readExtensions(
 ): readonly AmdExtension[] {
   const [list, ...others] = readParts(wrapper, tag);
   if (list === undefined || others.length > 0) throw damaged(what, 'its extensions are damaged');
+  return readExtensionList(list, what);
+}
+
+/** The extensions of a list. */
+export function readExtensionList(list: DerElement, what: string): readonly AmdExtension[] {
   return readParts(list, DER_TAG.sequence).map((element) => {
     const [oid, ...rest] = readParts(element, DER_TAG.sequence);
     const value = rest.at(-1);

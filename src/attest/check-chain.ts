@@ -74,6 +74,16 @@ export function judgeChain(
   parsed: Chain | Denial,
   terms: ChainTerms,
 ): ProvenLeaf | undefined {
+  const proven = judgeSteps(ledger, parsed, terms);
+  ledger.block(CHAIN_CHECKS);
+  return proven;
+}
+
+function judgeSteps(
+  ledger: Ledger,
+  parsed: Chain | Denial,
+  terms: ChainTerms,
+): ProvenLeaf | undefined {
   ledger.judge('chain-format', ['certificate-table', 'version'], () => {
     return isDenial(parsed) ? parsed : (checkPlaces(parsed) ?? 'pass');
   });

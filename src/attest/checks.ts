@@ -90,6 +90,8 @@ export type Outcome =
 export interface Ledger {
   /** Judges a check, unless one of `needs` failed or was blocked: then it is blocked. True if it did not fail. */
   judge(check: CheckName, needs: readonly CheckName[], run: () => Outcome): boolean;
+  /** Blocks those of the checks that were not judged. */
+  block(checks: readonly CheckName[]): void;
   /** True if the check failed or was blocked. */
   isBroken(check: CheckName): boolean;
   /** All results in the order of CHECKS; what was never judged is blocked. */
@@ -110,6 +112,11 @@ export function openLedger(): Ledger {
   };
   return {
     isBroken,
+    block(checks) {
+      for (const check of checks.filter((one) => !results.has(one))) {
+        results.set(check, { check, result: 'blocked' });
+      }
+    },
     judge(check, needs, run) {
       const outcome = needs.some(isBroken) ? 'blocked' : run();
       results.set(

@@ -11,7 +11,7 @@ import {
 } from '../core/der.js';
 import { ToolError } from '../core/error.js';
 import { LIMITS } from '../core/limits.js';
-import { readExtensions, readWholeOctets } from './certificate.js';
+import { readExtensionList, readExtensions, readWholeOctets } from './certificate.js';
 
 /** One list. Byte fields are views of the input. */
 export interface RevocationList {
@@ -66,9 +66,11 @@ export function parseCrl(bytes: Uint8Array, what: string): RevocationList {
 
 function readRevoked(list: DerElement, what: string): readonly bigint[] {
   return readParts(list, DER_TAG.sequence).map((entry) => {
-    const [serial, date, , ...more] = readParts(entry, DER_TAG.sequence);
+    const [serial, date, extensions, ...more] = readParts(entry, DER_TAG.sequence);
     if (serial === undefined || date === undefined || more.length > 0) throw damaged(what);
     readTime(date);
+    const list = extensions === undefined ? [] : readExtensionList(extensions, what);
+    if (list.some(({ critical }) => critical)) throw damaged(what);
     return readInteger(serial);
   });
 }

@@ -70,24 +70,16 @@ export function judgePlatform(
   const line = lineOfCpu(report.cpuidFamily, report.cpuidModel);
   const product =
     leaf?.product ?? (line === undefined || report.version < 3 ? undefined : PRODUCTS[line]);
-  const leafChecks: readonly (readonly [CheckName, (leaf: ProvenLeaf) => Outcome])[] = [
-    ['tcb-certificate', (proven) => checkTcbCertificate(report, proven)],
-    ['csp', (proven) => checkCsp(proven, expectation)],
-  ];
-  const signed = [
-    'chain-profile',
-    'leaf-extensions',
-    'signature-algorithm',
-    'signature-range',
-  ] as const;
+  const needs = ['signature-algorithm', 'signature-range', 'leaf-extensions'] as const;
   const withLeaf = (run: (leaf: ProvenLeaf) => Outcome) => () =>
     leaf === undefined ? 'skipped' : run(leaf);
-  ledger.judge(
-    'report-signature',
-    signed,
-    withLeaf((proven) => checkSignature(report, proven)),
-  );
-  for (const [check, run] of leafChecks) ledger.judge(check, ['leaf-extensions'], withLeaf(run));
+  const signature = withLeaf((proven) => checkSignature(report, proven));
+  const isSkipped = leaf === undefined && !ledger.isBroken('leaf-extensions');
+  ledger.judge('report-signature', isSkipped ? [] : needs, signature);
+  const leafChecks: readonly (readonly [CheckName, () => Outcome])[] = [
+    ['tcb-certificate', withLeaf((proven) => checkTcbCertificate(report, proven))],
+    ['csp', withLeaf((proven) => checkCsp(proven, expectation))],
+  ];
   const reportChecks: readonly (readonly [CheckName, () => Outcome])[] = [
     ['product', () => checkProduct(report, leaf?.product)],
     ['tcb-reserved', () => checkTcbReserved(report, product)],
@@ -95,7 +87,9 @@ export function judgePlatform(
     ['tcb-minimum', () => checkTcbMinimum(report, product, expectation)],
     ['chip', () => checkChip(report, leaf, expectation)],
   ];
-  for (const [check, run] of reportChecks) ledger.judge(check, ['leaf-extensions'], run);
+  for (const [check, run] of [...leafChecks, ...reportChecks]) {
+    ledger.judge(check, ['leaf-extensions'], run);
+  }
 }
 
 type GuestCheck = (report: SnpReport, expectation: Expectation) => Outcome;

@@ -13,6 +13,8 @@ import { type JsonPlace, readObject } from '../core/json-read.js';
 import { LIMITS } from '../core/limits.js';
 import { type Certificate, fingerprintOf, parseCertificate, publicKeyOf } from '../core/x509.js';
 import { checkChain, isSelfSigned } from '../core/x509-chain.js';
+import { basicConstraintsOf } from '../core/x509-extensions.js';
+import { parseAmdCertificate } from './certificate.js';
 import type { CheckName, Ledger, Outcome } from './checks.js';
 import type { Expectation, UvmExpectation } from './expectation.js';
 import { type Denial, deny } from './reasons.js';
@@ -41,8 +43,8 @@ export interface Endorsement {
   readonly message: CoseSign1;
   readonly payload: Buffer;
   readonly algorithm: CoseAlgorithm | undefined;
-  /** Leaf first. */
-  readonly chain: readonly Certificate[];
+  /** DER, leaf first. */
+  readonly certificates: readonly Buffer[];
   /** Empty where the header has none. */
   readonly issuer: string;
   readonly feed: string;
@@ -55,14 +57,13 @@ export interface EndorsementPayload {
   readonly launchMeasurement: string;
 }
 
-/** The algorithms that endorsements may be signed with. */
-const ALGORITHMS: ReadonlySet<string> = new Set([
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
+/** The algorithms that endorsements may be signed with, with the curve of the key for ECDSA. */
+const ALGORITHMS: ReadonlyMap<string, string | undefined> = new Map([
+  ['PS256', undefined],
+  ['PS384', undefined],
+  ['PS512', undefined],
+  ['ES256', 'prime256v1'],
+  ['ES384', 'secp384r1'],
 ]);
 
 /** Judges an endorsement; nothing is asked without `uvm` in the expectation. */
@@ -79,9 +80,11 @@ export function judgeUvm(
   const found = readEndorsement(endorsement);
   ledger.judge('uvm-format', [], () => (isDenial(found) ? found : 'pass'));
   if (isDenial(found)) return;
-  ledger.judge('uvm-chain', [], () => checkEndorsementChain(found) ?? 'pass');
-  ledger.judge('uvm-signature', ['uvm-chain'], () => checkSignature(found) ?? 'pass');
-  ledger.judge('uvm-issuer', ['uvm-signature'], () => checkIssuer(found, uvm) ?? 'pass');
+  const chain = readEndorsementChain(found);
+  ledger.judge('uvm-chain', [], () => (isDenial(chain) ? chain : 'pass'));
+  if (isDenial(chain)) return;
+  ledger.judge('uvm-signature', [], () => checkSignature(found, chain) ?? 'pass');
+  ledger.judge('uvm-issuer', ['uvm-signature'], () => checkIssuer(found, chain, uvm) ?? 'pass');
   ledger.judge('uvm-feed', ['uvm-signature'], () => checkFeed(found, uvm) ?? 'pass');
   const payload = parseEndorsementPayload(found.payload);
   ledger.judge('uvm-payload', ['uvm-signature'], () => (isDenial(payload) ? payload : 'pass'));
@@ -103,13 +106,13 @@ export function parseEndorsement(bytes: Uint8Array): Endorsement | Denial {
     if (payload === undefined) return malformed('its payload is detached');
     const id = protectedHeader.get(COSE_LABEL.algorithm);
     if (typeof id !== 'bigint') return malformed('its header names no algorithm');
-    const chain = readChain(protectedHeader);
-    if (isDenial(chain)) return chain;
+    const certificates = readCertificates(protectedHeader);
+    if (isDenial(certificates)) return certificates;
     return {
       message,
       payload,
       algorithm: findCoseAlgorithm(id),
-      chain,
+      certificates,
       ...readNames(protectedHeader),
     };
   } catch (error) {
@@ -151,7 +154,7 @@ function readEndorsement(bytes: Uint8Array | undefined): Endorsement | Denial {
 }
 
 /** Certificates of the protected header; those of the unprotected one are anybody's. */
-function readChain(header: CborMap): readonly Certificate[] | Denial {
+function readCertificates(header: CborMap): readonly Buffer[] | Denial {
   const value = header.get(COSE_LABEL.x5chain) ?? null;
   const list = isCborArray(value) ? value : [];
   if (list.length < 2 || list.length > LIMITS.chainCertificates) {
@@ -159,7 +162,10 @@ function readChain(header: CborMap): readonly Certificate[] | Denial {
   }
   const certificates = list.filter((each) => Buffer.isBuffer(each));
   if (certificates.length !== list.length) return malformed('a certificate is no byte string');
-  return certificates.map((each, index) => parseCertificate(each, `certificate ${index}`));
+  certificates.forEach((each, index) => {
+    parseAmdCertificate(each, `certificate ${index} of the endorsement`);
+  });
+  return certificates;
 }
 
 const CWT_ISSUER = 1n;
@@ -177,28 +183,36 @@ function readNames(header: CborMap): Pick<Endorsement, 'issuer' | 'feed'> {
 }
 
 /** Each certificate issued by the next, the last one by itself, at the end of the leaf's validity. */
-function checkEndorsementChain({ chain }: Endorsement): Denial | undefined {
-  const [leaf] = chain;
-  const last = chain.at(-1);
-  const [problem] = checkChain(chain, { time: leaf?.notAfter });
-  if (problem !== undefined) {
-    return deny(
-      'E_UVM_CHAIN',
-      `the certificates of the endorsement form no chain: ${problem.message}`,
-    );
+function readEndorsementChain({ certificates }: Endorsement): readonly Certificate[] | Denial {
+  const refused = (problem: string) =>
+    deny('E_UVM_CHAIN', `the certificates of the endorsement form no chain: ${problem}`);
+  try {
+    const chain = certificates.map((each, index) => parseCertificate(each, `certificate ${index}`));
+    const [problem] = checkChain(chain, { time: chain[0]?.notAfter });
+    if (problem !== undefined) return refused(problem.message);
+    const [leaf, ...issuers] = chain;
+    const last = issuers.at(-1);
+    const hasAuthorities = issuers.every((each) => basicConstraintsOf(each)?.ca === true);
+    if (leaf === undefined || last === undefined || !hasAuthorities) {
+      return refused('an issuer is not an authority');
+    }
+    return isSelfSigned(last) ? chain : refused('it does not end in a root');
+  } catch (error) {
+    if (error instanceof ToolError) return refused(error.message);
+    throw error;
   }
-  if (last !== undefined && isSelfSigned(last)) return undefined;
-  return deny('E_UVM_CHAIN', 'the certificates of the endorsement do not end in a root');
 }
 
-function checkSignature({ message, payload, algorithm, chain }: Endorsement): Denial | undefined {
+function checkSignature(
+  { message, payload, algorithm }: Endorsement,
+  [leaf]: readonly Certificate[],
+): Denial | undefined {
   if (algorithm === undefined || !ALGORITHMS.has(algorithm.name)) {
     return deny(
       'E_UVM_SIGNATURE',
-      'the endorsement is signed with an algorithm that is not accepted',
+      'the endorsement has a signature algorithm that is not accepted',
     );
   }
-  const [leaf] = chain;
   const signed = sigStructure(message.protectedBytes, payload);
   const good = leaf !== undefined && isSignedByLeaf(leaf, algorithm, signed, message.signature);
   return good ? undefined : deny('E_UVM_SIGNATURE', 'the signature of the endorsement is wrong');
@@ -211,7 +225,10 @@ function isSignedByLeaf(
   signature: Buffer,
 ): boolean {
   try {
-    return verifyCose(algorithm, publicKeyOf(leaf, 'the leaf'), signed, signature);
+    const key = publicKeyOf(leaf, 'the leaf');
+    const curve = ALGORITHMS.get(algorithm.name);
+    if (curve !== undefined && key.asymmetricKeyDetails?.namedCurve !== curve) return false;
+    return verifyCose(algorithm, key, signed, signature);
   } catch (error) {
     if (error instanceof ToolError) return false;
     throw error;
@@ -219,7 +236,11 @@ function isSignedByLeaf(
 }
 
 /** The name alone proves nothing: it must hold for the certificates that signed. */
-function checkIssuer({ issuer, chain }: Endorsement, uvm: UvmExpectation): Denial | undefined {
+function checkIssuer(
+  { issuer }: Endorsement,
+  chain: readonly Certificate[],
+  uvm: UvmExpectation,
+): Denial | undefined {
   if (issuer !== uvm.issuer) {
     return deny('E_UVM_ISSUER', 'the endorsement names another issuer', {
       want: uvm.issuer,
@@ -234,7 +255,7 @@ function checkIssuer({ issuer, chain }: Endorsement, uvm: UvmExpectation): Denia
 
 /** Why the identifier does not hold for the chain; undefined if it pins an authority and all it says of the leaf is so. */
 function issuerProblem(issuer: string, chain: readonly Certificate[]): string | undefined {
-  const parts = parseDid(issuer);
+  const parts = parseDid(issuer.split('#', 1)[0] ?? '');
   if (typeof parts === 'string') return parts;
   const [leaf, ...authorities] = chain;
   const { algorithm, fingerprint, predicates } = parts;

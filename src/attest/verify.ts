@@ -2,6 +2,7 @@
  * Evidence and expectation -> verdict (spec snp-attestation section 5). Pure: certificates, time and trusted roots are
  * given. Every check is judged that can be, so that one look shows all that is wrong; the reason is the first failure.
  */
+import { ToolError } from '../core/error.js';
 import type { LeafKind } from './amd-extensions.js';
 import { readChain } from './certificate-sources.js';
 import { parseCertificateTable, type TableEntry } from './certificate-table.js';
@@ -48,10 +49,8 @@ export function verifyEvidence(
   if (report !== undefined) {
     judgePlatform(ledger, report, found?.proven, expectation);
     judgeGuest(ledger, report, expectation, context.candidates ?? []);
-    ledger.judge('runtime-data', [], () => {
-      return hcl === undefined ? 'not-asked' : (checkRuntimeData(hcl) ?? 'pass');
-    });
   }
+  judgeRuntimeData(ledger, hcl);
   judgeUvm(ledger, evidence.uvmEndorsement, { expectation, ...(report && { report }) });
   return buildVerdict(ledger.records(), { ...found, ...(report && { report }) });
 }
@@ -65,11 +64,19 @@ export function verifyCertificates(
   const ledger = openLedger();
   const table = judgeTable(ledger, evidence);
   const found = judgeCertificates(ledger, undefined, { evidence, expectation, context, table });
-  return buildVerdict(ledger.records(CHAIN_CHECKS), found);
+  const isTable = evidence.certificates?.kind === 'table';
+  const checks = isTable ? (['certificate-table', ...CHAIN_CHECKS] as const) : CHAIN_CHECKS;
+  return buildVerdict(ledger.records(checks), found);
 }
 
-/** Judges an endorsement of the utility VM alone, against the launch measurements of the expectation. */
+/**
+ * Judges an endorsement of the utility VM alone, against the launch measurements of the expectation. Throws
+ * EXPECTATION_INVALID for an expectation without `uvm`.
+ */
 export function verifyEndorsement(evidence: Evidence, expectation: Expectation): Verdict {
+  if (expectation.uvm === undefined) {
+    throw new ToolError('EXPECTATION_INVALID', 'the expectation does not name uvm');
+  }
   const ledger = openLedger();
   judgeUvm(ledger, evidence.uvmEndorsement, { expectation });
   return buildVerdict(ledger.records(UVM_CHECKS), {});
@@ -86,9 +93,7 @@ export function verifyCertificateTable(evidence: Evidence): Verdict {
 export function verifyHcl(evidence: Evidence): Verdict {
   const ledger = openLedger();
   const hcl = judgeHcl(ledger, evidence);
-  ledger.judge('runtime-data', ['hcl'], () => {
-    return hcl === undefined ? 'not-asked' : (checkRuntimeData(hcl) ?? 'pass');
-  });
+  judgeRuntimeData(ledger, hcl);
   return buildVerdict(ledger.records(['hcl', 'runtime-data']), {});
 }
 
@@ -110,6 +115,14 @@ function judgeHcl(ledger: Ledger, { hclReport }: Evidence): HclReport | undefine
   const hcl = hclReport && parseHcl(hclReport);
   ledger.judge('hcl', [], () => (hcl === undefined ? 'not-asked' : isDenial(hcl) ? hcl : 'pass'));
   return isDenial(hcl) ? undefined : hcl;
+}
+
+/** Nothing is asked of a bare report; an HCL report must carry the hash of its runtime data. */
+function judgeRuntimeData(ledger: Ledger, hcl: HclReport | undefined): void {
+  const needs = hcl === undefined ? (['hcl'] as const) : (['length', 'version'] as const);
+  ledger.judge('runtime-data', needs, () => {
+    return hcl === undefined ? 'not-asked' : (checkRuntimeData(hcl) ?? 'pass');
+  });
 }
 
 function judgeTable(ledger: Ledger, evidence: Evidence): readonly TableEntry[] | undefined {
