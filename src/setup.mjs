@@ -121,6 +121,27 @@ function buildNative() {
   });
 }
 
+/** The verifier of the guest as a program that answers many requests; a test compares it with ours. */
+const VERDICTS = `native/target/release/examples/verdicts${process.platform === 'win32' ? '.exe' : ''}`;
+
+/** Builds it. Without it the comparison is left out and the test says so, hence no failure ends this. */
+function buildVerdicts() {
+  once('verdicts', ['native'], [VERDICTS], () => {
+    if (!hasCargo()) return false;
+    process.stderr.write('setup: building the verifier of the guest\n');
+    const cargoArgs = ['build', '--release', '--locked', '--quiet', '-p', 'podseal-verify'];
+    const target = join(root, 'native/target');
+    const result = spawnSync(
+      'cargo',
+      [...cargoArgs, '--example', 'verdicts', '--target-dir', target],
+      { cwd: join(root, 'native'), stdio: ['ignore', 2, 2] },
+    );
+    if (result.status === 0) return true;
+    process.stderr.write('setup: cargo failed; going on without the verifier of the guest\n');
+    return false;
+  });
+}
+
 const hasCargo = () => spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status === 0;
 
 /** The main job on the bundled pod: each command is shown, then run. */
@@ -170,6 +191,7 @@ const tasks = {
     install();
     build();
     buildNative();
+    buildVerdicts();
     run(process.execPath, [
       join(root, 'node_modules/vitest/vitest.mjs'),
       'run',

@@ -165,8 +165,17 @@ export function isPssSha384(algorithm: DerElement): boolean {
   }
 }
 
+/** Keys that have been opened; opening one takes as long as using it. */
+const openedKeys = new WeakMap<AmdCertificate, { readonly key: KeyObject | undefined }>();
+
 /** The public key of SubjectPublicKeyInfo; undefined if it is not one of a known kind. */
-export function keyOf({ spki }: AmdCertificate): KeyObject | undefined {
+export function keyOf(certificate: AmdCertificate): KeyObject | undefined {
+  const opened = openedKeys.get(certificate) ?? { key: openKey(certificate.spki) };
+  openedKeys.set(certificate, opened);
+  return opened.key;
+}
+
+function openKey(spki: Buffer): KeyObject | undefined {
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' });
   } catch {

@@ -4,7 +4,7 @@
  */
 import { decodeBase64Strictly } from '../core/base64.js';
 import { ToolError } from '../core/error.js';
-import { type JsonValue, parseJson } from '../core/json.js';
+import { type JsonObject, type JsonValue, parseJson } from '../core/json.js';
 import {
   arrayOf,
   below,
@@ -107,22 +107,30 @@ export function readEvidence(value: JsonValue, what: string): Evidence {
 
 /** The text of an evidence file; parseEvidence reads it back. */
 export function printEvidence(evidence: Evidence): string {
-  const base64 = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString('base64');
+  return `${JSON.stringify(evidenceAsJson(evidence), null, 2)}\n`;
+}
+
+/** Evidence as a JSON value; readEvidence reads it back. */
+export function evidenceAsJson(evidence: Evidence): JsonObject {
+  const base64 = (bytes: Uint8Array | undefined) => bytes && encode(bytes);
   const { certificates: source } = evidence;
-  const object = withoutAbsent({
+  return withoutAbsent({
     format: EVIDENCE_FORMAT,
     report: base64(evidence.report),
     hclReport: base64(evidence.hclReport),
     certificates:
       source?.kind === 'chain'
-        ? { leaf: base64(source.leaf), chain: source.chain.map(base64) }
+        ? { leaf: encode(source.leaf), chain: source.chain.map(encode) }
         : undefined,
     certificateTable: source?.kind === 'table' ? base64(source.table) : undefined,
     thim: source?.kind === 'thim' ? source.text : undefined,
     crl: base64(evidence.crl),
     uvmEndorsement: base64(evidence.uvmEndorsement),
   });
-  return `${JSON.stringify(object, null, 2)}\n`;
+}
+
+function encode(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }
 
 function readBytes(value: JsonValue, place: JsonPlace): Uint8Array {

@@ -6,8 +6,7 @@ import { createInterface } from 'node:readline';
 import { ROOT } from './cli.js';
 
 const NAME = process.platform === 'win32' ? 'verdicts.exe' : 'verdicts';
-const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'native/target');
-const FILE = join(TARGET, 'release/examples', NAME);
+const FILE = join(ROOT, 'native/target/release/examples', NAME);
 
 /** Lines that may be under way at once. */
 const WINDOW = 256;

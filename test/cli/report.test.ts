@@ -1,0 +1,445 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createAmdPki, makeReport, POLICY_TEXT } from '../support/amd-pki.js';
+import { podseal, temporaryFolder } from '../support/cli.js';
+import { openSnpVectors } from '../support/snp-vectors.js';
+import { GUIDS, makeBoundReport, makeHcl, makeTable, pem } from '../support/verdict-cases.js';
+
+const AT = ['--at', '2026-01-01T00:00:00Z'];
+
+/** A report of a throw-away PKI with its certificates, as files. */
+function makeFiles() {
+  const folder = temporaryFolder();
+  const pki = createAmdPki('Milan');
+  const { der, key } = pki.makeLeaf();
+  const report = makeReport(key);
+  const write = (name: string, content: string | Uint8Array) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  return {
+    folder,
+    write,
+    pki,
+    leafDer: der,
+    report: write('report.bin', report),
+    policy: write('policy.rego', POLICY_TEXT),
+    leaf: write('leaf.der', der),
+    chain: write('chain.pem', pem(pki.ask) + pem(pki.ark)),
+    bytes: report,
+  };
+}
+
+describe('report show', () => {
+  it('prints each field with its meaning', async () => {
+    const { report } = makeFiles();
+    const shown = await podseal(['report', 'show', report]);
+    expect(shown.stderr).toBe('');
+    expect(shown.status).toBe(0);
+    expect(shown.stdout).toContain(
+      'policy              0x000000000003001f  (firmware ABI at least 0.31; smt)',
+    );
+    expect(shown.stdout).toMatch(/reportedTcb +0400000000{2}.*\(bl 4, tee 0, snp 24, ucode 219\)/);
+    expect(shown.stdout).toMatch(/cpuid +190101 {2}\(Milan\)/);
+  });
+
+  it('prints the same as JSON', async () => {
+    const { report, bytes } = makeFiles();
+    const { stdout } = await podseal(['report', 'show', report, '--json']);
+    const shown = JSON.parse(stdout) as { format: string; report: object; meaning: object };
+    expect(shown.format).toBe('podseal.report/v1');
+    expect(shown.report).toMatchObject({
+      version: 3,
+      hostData: bytes.subarray(0xc0, 0xe0).toString('hex'),
+      currentVersion: '1.55.21',
+    });
+    expect(shown.meaning).toMatchObject({
+      productLine: 'Milan',
+      signingKey: 'VCEK',
+      policyFlags: ['smt'],
+      tcb: { reportedTcb: { bl: 4, snp: 24 } },
+    });
+  });
+
+  it('says what a file is that is no report', async () => {
+    const { write, bytes } = makeFiles();
+    const hex = await podseal(['report', 'show', write('hex', bytes.toString('hex'))]);
+    expect(hex.status).toBe(3);
+    expect(hex.stderr).toContain('[REPORT_INVALID]');
+    expect(hex.stderr).toContain('xxd -r -p');
+    const future = Buffer.from(bytes);
+    future[0] = 6;
+    const shown = await podseal(['report', 'show', write('v6', future)]);
+    expect(shown.status).toBe(3);
+    expect(shown.stderr).toContain('want:  2 to 5');
+  });
+});
+
+describe('report verify', () => {
+  it('needs an expectation', async () => {
+    const { report } = makeFiles();
+    const result = await podseal(['report', 'verify', report]);
+    expect(result.status).toBe(2);
+    expect(result.stdout).toBe('');
+    expect(result.stderr).toContain('[USAGE_CONFLICT]');
+    expect(result.stderr).toContain('--expectation FILE');
+  });
+
+  it('trusts no root but those of AMD', async () => {
+    const { report, policy, leaf, chain } = makeFiles();
+    const result = await podseal([
+      'report',
+      'verify',
+      report,
+      '--policy',
+      policy,
+      '--leaf',
+      leaf,
+      '--chain',
+      chain,
+      ...AT,
+    ]);
+    expect(result.status).toBe(10);
+    expect(result.stdout).toContain(
+      'denied: a root certificate that is not trusted [E_CHAIN_ANCHOR]',
+    );
+  });
+
+  it('is denied without certificates', async () => {
+    const { report, policy } = makeFiles();
+    const result = await podseal(['report', 'verify', report, '--policy', policy, '--json', ...AT]);
+    expect(result.status).toBe(10);
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      format: 'podseal.verdict/v1',
+      verdict: 'denied',
+      reason: 'E_CHAIN_FORMAT',
+    });
+  });
+
+  it('says loudly what is turned off', async () => {
+    const { report, policy } = makeFiles();
+    const flags = ['--skip-chain-trust-any-signer'];
+    const result = await podseal(['report', 'verify', report, '--policy', policy, ...flags, ...AT]);
+    expect(result.status).toBe(0);
+    expect(result.stdout).toContain('allowed (NOT fully verified)');
+    expect(result.stdout).toContain('TURNED OFF: chain-format, leaf-kind');
+    expect(result.stderr).toContain('warning: chain is not verified');
+  });
+
+  it('does not take --skip-host-data together with a policy', async () => {
+    const { report, policy } = makeFiles();
+    const flags = ['--skip-host-data-trust-any-policy', '--policy', policy];
+    const result = await podseal(['report', 'verify', report, ...flags]);
+    expect(result.status).toBe(2);
+    expect(result.stderr).toContain('[EXPECTATION_INVALID]');
+  });
+
+  it.each([
+    ['a newline more', `${POLICY_TEXT}\n`, 'newline-removed'],
+    ['a newline less', POLICY_TEXT.slice(0, -1), 'newline-added'],
+    ['Windows line ends', POLICY_TEXT.replaceAll('\n', '\r\n'), 'lf'],
+  ])('names the near miss of a policy with %s', async (_name, text, kind) => {
+    const { report, write } = makeFiles();
+    const flags = ['--policy', write('other.rego', text), '--skip-chain-trust-any-signer'];
+    const result = await podseal(['report', 'verify', report, ...flags, '--json', ...AT]);
+    expect(result.status).toBe(10);
+    const { reason, checks } = JSON.parse(result.stdout) as {
+      reason: string;
+      checks: { check: string; nearMisses?: { kind: string }[] }[];
+    };
+    expect(reason).toBe('E_HOST_DATA');
+    const record = checks.find(({ check }) => check === 'host-data');
+    expect(record?.nearMisses?.map((miss) => miss.kind)).toEqual([kind]);
+  });
+
+  it('names the workload of a manifest whose policy it is', async () => {
+    const { report, write } = makeFiles();
+    const pod = (name: string, text: string) =>
+      `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\n  annotations:\n    io.katacontainers.config.agent.policy: ${Buffer.from(text).toString('base64')}\n`;
+    const manifest = write(
+      'pods.yaml',
+      `${pod('a', 'package policy\n')}---\n${pod('b', POLICY_TEXT)}`,
+    );
+    const verify = (...flags: string[]) =>
+      podseal([
+        'report',
+        'verify',
+        report,
+        '--manifest',
+        manifest,
+        '--skip-chain-trust-any-signer',
+        ...flags,
+      ]);
+    expect((await verify('--workload', 'b')).status).toBe(0);
+    const other = await verify('--workload', 'a');
+    expect(other.status).toBe(10);
+    expect(other.stdout).toContain('near: it is the measurement of another candidate (Pod b)');
+    const unsaid = await verify();
+    expect(unsaid.status).toBe(2);
+    expect(unsaid.stderr).toContain('--workload with one of Pod a, Pod b');
+  });
+
+  it('reads certificates from each kind of file', async () => {
+    const { report, policy, leaf, chain, pki, leafDer, write, folder } = makeFiles();
+    const thim = JSON.stringify({
+      vcekCert: pem(leafDer),
+      certificateChain: pem(pki.ask) + pem(pki.ark),
+    });
+    const table = makeTable([
+      [GUIDS.vcek, leafDer],
+      [GUIDS.ask, pki.ask],
+      [GUIDS.ark, pki.ark],
+    ]);
+    write('host-amd-cert-base64', Buffer.from(thim).toString('base64'));
+    const sources = [
+      ['--leaf', leaf, '--chain', chain],
+      ['--leaf', write('all.pem', pem(leafDer) + pem(pki.ask) + pem(pki.ark))],
+      ['--thim', write('thim.json', thim)],
+      ['--certificate-table', write('table', table)],
+      ['--security-context', folder],
+    ];
+    for (const source of sources) {
+      const result = await podseal([
+        'report',
+        'verify',
+        report,
+        '--policy',
+        policy,
+        ...source,
+        ...AT,
+      ]);
+      expect(result.stdout, source.join(' ')).toContain('[E_CHAIN_ANCHOR]');
+    }
+    const both = await podseal([
+      'report',
+      'verify',
+      report,
+      '--policy',
+      policy,
+      ...sources[0]!,
+      ...sources[2]!,
+    ]);
+    expect(both.status).toBe(2);
+  });
+
+  it('reads HCL reports when told so', async () => {
+    const { write, policy, pki } = makeFiles();
+    const runtime = Buffer.from('{"keys": []}');
+    const { report } = makeBoundReport(pki, runtime);
+    const file = write('hcl.bin', makeHcl(report, runtime));
+    const flags = ['--policy', policy, '--skip-chain-trust-any-signer'];
+    const plain = await podseal(['report', 'verify', file, ...flags]);
+    expect(plain.stdout).toContain('[E_LENGTH]');
+    expect(plain.stdout).toContain(
+      'hint: this is an HCL report of an Azure VM: give it with --hcl',
+    );
+    expect((await podseal(['report', 'verify', file, '--hcl', ...flags])).status).toBe(0);
+  });
+
+  it.each([
+    [['--at', 'yesterday'], 'this is not a time'],
+    [['--chain', 'x.pem'], 'does not exist'],
+    [['--kds-crl'], '--kds-crl needs --kds'],
+    [['--kds', 'ftp://host'], 'this is not the address of a certificate service'],
+  ])('refuses %j', async (flags, message) => {
+    const { report, policy } = makeFiles();
+    const result = await podseal(['report', 'verify', report, '--policy', policy, ...flags]);
+    expect(result.stderr).toContain(message);
+    expect(result.status).not.toBe(0);
+    expect(result.status).not.toBe(10);
+  });
+});
+
+describe('expectation create', () => {
+  it('prints what the options ask for', async () => {
+    const { policy, bytes } = makeFiles();
+    const flags = [
+      '--minimum-tcb',
+      'Milan:bl=4,snp=24',
+      '--minimum-firmware',
+      '1.55.21',
+      '--vmpl',
+      '1',
+    ];
+    const uvm = ['--uvm', 'aci', '--uvm-minimum-svn', '101'];
+    const more = ['--guest-policy', '0x3001f', '--require-author-key', '--no-vlek'];
+    const result = await podseal(['expectation', 'create', policy, ...flags, ...uvm, ...more]);
+    expect(result.stderr).toBe('');
+    expect(JSON.parse(result.stdout)).toEqual({
+      format: 'podseal.expectation/v1',
+      hostData: [bytes.subarray(0xc0, 0xe0).toString('hex')],
+      vmpl: 1,
+      allowVlek: false,
+      guestPolicies: ['0x3001f'],
+      minimumTcb: { Milan: { bl: 4, snp: 24 } },
+      minimumFirmware: '1.55.21',
+      requireAuthorKey: true,
+      uvm: {
+        issuer:
+          'did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2',
+        feed: 'ContainerPlat-AMD-UVM',
+        minimumSvn: 101,
+      },
+    });
+  });
+
+  it('warns of what it leaves open, and writes in one step', async () => {
+    const { policy, folder, report } = makeFiles();
+    const file = join(folder, 'expectation.json');
+    const result = await podseal(['expectation', 'create', policy, '-o', file]);
+    expect(result.status).toBe(0);
+    expect(result.stdout).toBe('');
+    expect(result.stderr).toContain('[no-minimum-tcb]');
+    expect(result.stderr).toContain('[any-launch-measurement]');
+    const flags = ['--expectation', file, '--skip-chain-trust-any-signer'];
+    expect((await podseal(['report', 'verify', report, ...flags])).status).toBe(0);
+  });
+
+  it.each([
+    [[]],
+    [['--host-data', 'ab']],
+    [['--minimum-tcb', 'Rome:bl=4']],
+    [['--minimum-tcb', 'Milan:bl=4,bl=5']],
+    [['--minimum-tcb', 'Milan:bl=256']],
+    [['--vmpl', '4']],
+    [['--vmpl', 'one']],
+    [['--uvm', 'aci']],
+    [['--uvm', 'aks', '--uvm-minimum-svn', '1']],
+    [['--uvm-issuer', 'did:x509:0:sha256:x::eku:1']],
+    [['--launch-measurement', 'ab']],
+  ])('refuses %j', async (flags) => {
+    const hostData =
+      flags.includes('--host-data') || flags.length === 0 ? [] : ['--host-data', 'ab'.repeat(32)];
+    const result = await podseal(['expectation', 'create', ...hostData, ...flags]);
+    expect(result.status).toBe(2);
+    expect(result.stdout).toBe('');
+  });
+});
+
+describe('attest bundle', () => {
+  it('puts report and certificates into one file that verifies without them', async () => {
+    const { report, policy, leaf, chain, folder } = makeFiles();
+    const file = join(folder, 'evidence.json');
+    const made = await podseal([
+      'attest',
+      'bundle',
+      report,
+      '--leaf',
+      leaf,
+      '--chain',
+      chain,
+      '-o',
+      file,
+    ]);
+    expect(made.status).toBe(0);
+    expect(made.stderr).toContain('this evidence will be denied: chain-anchor');
+    expect(Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object)).toEqual([
+      'format',
+      'report',
+      'certificates',
+    ]);
+    const verified = await podseal(['report', 'verify', file, '--policy', policy, ...AT]);
+    expect(verified.stdout).toContain('[E_CHAIN_ANCHOR]');
+    expect((await podseal(['report', 'show', file])).status).toBe(0);
+  });
+
+  it('needs certificates', async () => {
+    const { report } = makeFiles();
+    const result = await podseal(['attest', 'bundle', report]);
+    expect(result.status).toBe(2);
+    expect(result.stderr).toContain(
+      '--leaf, --thim, --certificate-table, --security-context or --kds',
+    );
+  });
+});
+
+const vectors = openSnpVectors();
+
+describe.runIf(vectors !== undefined)('real evidence', () => {
+  const path = (file: string) => vectors?.path(file) ?? '';
+  const context = path('security-context/milan-v2-aci');
+  const report = path('reports/milan-v2-aci.bin');
+
+  it('is allowed under the whole expectation, bundled or not', async () => {
+    const folder = temporaryFolder();
+    const expectation = join(folder, 'expectation.json');
+    const evidence = join(folder, 'evidence.json');
+    const created = await podseal([
+      'expectation',
+      'create',
+      join(context, 'security-policy-base64'),
+      '--uvm',
+      'aci',
+      '--uvm-minimum-svn',
+      '22',
+      '--minimum-tcb',
+      'Milan:bl=3,snp=8,ucode=115',
+      '-o',
+      expectation,
+    ]);
+    expect(created.stderr).toBe(`wrote ${expectation}: 1 value(s) of HOST_DATA\n`);
+    const flags = ['--expectation', expectation, ...AT];
+    const direct = await podseal([
+      'report',
+      'verify',
+      report,
+      '--security-context',
+      context,
+      ...flags,
+    ]);
+    expect(direct.stdout).toMatch(/^allowed\n/);
+    expect(direct.status).toBe(0);
+    await podseal(['attest', 'bundle', report, '--security-context', context, '-o', evidence]);
+    const bundled = await podseal(['report', 'verify', evidence, ...flags, '--json']);
+    expect(bundled.status).toBe(0);
+    expect(JSON.parse(bundled.stdout)).toMatchObject({
+      verdict: 'allowed',
+      reason: null,
+      skipped: [],
+      product: 'Milan',
+      leaf: 'VCEK',
+    });
+  });
+
+  it('is denied for another policy, after the validity and below the minimum', async () => {
+    const verify = (...flags: string[]) =>
+      podseal(['report', 'verify', report, '--security-context', context, ...flags]);
+    const other = await verify('--policy', path('policies/allow_all.rego'), ...AT);
+    expect([other.status, other.stdout.split('\n')[0]]).toEqual([
+      10,
+      'denied: HOST_DATA of another policy [E_HOST_DATA]',
+    ]);
+    const policy = ['--policy', join(context, 'security-policy-base64')];
+    const late = await verify(...policy, '--at', '2040-01-01T00:00:00Z');
+    expect(late.stdout).toContain('[E_CERT_TIME]');
+    const trusting = await verify(
+      ...policy,
+      '--at',
+      '2040-01-01T00:00:00Z',
+      '--skip-chain-time-trust-expired',
+    );
+    expect(trusting.status).toBe(0);
+  });
+
+  it('comes with its policy in an annotation', async () => {
+    const folder = temporaryFolder();
+    const policy = readFileSync(join(context, 'security-policy-base64'), 'utf8').trim();
+    const manifest = join(folder, 'pod.yaml');
+    writeFileSync(
+      manifest,
+      `apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations:\n    io.katacontainers.config.agent.policy: ${policy}\n`,
+    );
+    const result = await podseal([
+      'report',
+      'verify',
+      report,
+      '--thim',
+      path('thim/milan-v2-aci.json'),
+      '--manifest',
+      manifest,
+      ...AT,
+    ]);
+    expect(result.status).toBe(0);
+  });
+});
