@@ -1,4 +1,5 @@
-//! The cryptography of this crate, all of it done by ring.
+//! The cryptography of this crate, none of it our own: ring for RSA, digests and the signature of reports; the curves of
+//! RustCrypto for whatever else an endorsement may be signed with.
 
 use crate::der::{Der, integer, only, tag, whole_bits};
 use ring::{digest, signature};
@@ -131,6 +132,14 @@ impl Hash {
         }
     }
 
+    fn algorithm(self) -> &'static digest::Algorithm {
+        match self {
+            Self::Sha256 => &digest::SHA256,
+            Self::Sha384 => &digest::SHA384,
+            Self::Sha512 => &digest::SHA512,
+        }
+    }
+
     const fn oid(self) -> &'static [u8] {
         match self {
             Self::Sha256 => &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01],
@@ -217,62 +226,49 @@ impl Scheme {
     }
 }
 
-/// The verification that ring has for a key and a scheme. It has none for P-521 and for EC keys with SHA-512.
-fn algorithm_of(
-    key: PublicKey<'_>,
-    scheme: Scheme,
-) -> Option<&'static dyn signature::VerificationAlgorithm> {
-    use signature as ring;
-    Some(match (key, scheme) {
-        (PublicKey::Rsa { .. }, Scheme::Pss(Hash::Sha256)) => &ring::RSA_PSS_2048_8192_SHA256,
-        (PublicKey::Rsa { .. }, Scheme::Pss(Hash::Sha384)) => &ring::RSA_PSS_2048_8192_SHA384,
-        (PublicKey::Rsa { .. }, Scheme::Pss(Hash::Sha512)) => &ring::RSA_PSS_2048_8192_SHA512,
-        (PublicKey::Rsa { .. }, Scheme::Pkcs1(Hash::Sha256)) => &ring::RSA_PKCS1_2048_8192_SHA256,
-        (PublicKey::Rsa { .. }, Scheme::Pkcs1(Hash::Sha384)) => &ring::RSA_PKCS1_2048_8192_SHA384,
-        (PublicKey::Rsa { .. }, Scheme::Pkcs1(Hash::Sha512)) => &ring::RSA_PKCS1_2048_8192_SHA512,
-        (PublicKey::Ec(Curve::P256, _), Scheme::EcdsaDer(Hash::Sha256)) => {
-            &ring::ECDSA_P256_SHA256_ASN1
-        }
-        (PublicKey::Ec(Curve::P256, _), Scheme::EcdsaDer(Hash::Sha384)) => {
-            &ring::ECDSA_P256_SHA384_ASN1
-        }
-        (PublicKey::Ec(Curve::P384, _), Scheme::EcdsaDer(Hash::Sha256)) => {
-            &ring::ECDSA_P384_SHA256_ASN1
-        }
-        (PublicKey::Ec(Curve::P384, _), Scheme::EcdsaDer(Hash::Sha384)) => {
-            &ring::ECDSA_P384_SHA384_ASN1
-        }
-        _ => return None,
+/// The verification that ring has for an RSA key.
+fn rsa_algorithm(scheme: Scheme) -> Option<&'static signature::RsaParameters> {
+    Some(match scheme {
+        Scheme::Pss(Hash::Sha256) => &signature::RSA_PSS_2048_8192_SHA256,
+        Scheme::Pss(Hash::Sha384) => &signature::RSA_PSS_2048_8192_SHA384,
+        Scheme::Pss(Hash::Sha512) => &signature::RSA_PSS_2048_8192_SHA512,
+        Scheme::Pkcs1(Hash::Sha256) => &signature::RSA_PKCS1_2048_8192_SHA256,
+        Scheme::Pkcs1(Hash::Sha384) => &signature::RSA_PKCS1_2048_8192_SHA384,
+        Scheme::Pkcs1(Hash::Sha512) => &signature::RSA_PKCS1_2048_8192_SHA512,
+        Scheme::EcdsaDer(_) | Scheme::EcdsaFixed(_) => return None,
     })
 }
 
-/// A positive INTEGER of big-endian bytes, as DER. Sizes up to 66 bytes.
-fn der_integer(bytes: &[u8]) -> Option<Vec<u8>> {
-    let start = bytes.iter().position(|byte| *byte != 0)?;
-    let magnitude = bytes.get(start..)?;
-    let sign: &[u8] = if magnitude.first()? & 0x80 == 0 {
-        &[]
-    } else {
-        &[0]
-    };
-    let length = u8::try_from(sign.len().checked_add(magnitude.len())?).ok()?;
-    Some([&[tag::INTEGER, length], sign, magnitude].concat())
+/// ECDSA over a digest, by the crate of a curve.
+macro_rules! ecdsa {
+    ($curve:ident, $point:expr, $is_der:expr, $digest:expr, $signature:expr) => {{
+        use $curve::ecdsa::signature::hazmat::PrehashVerifier;
+        use $curve::ecdsa::{Signature, VerifyingKey};
+        let key = VerifyingKey::from_sec1_bytes($point).ok()?;
+        let signature = if $is_der {
+            Signature::from_der($signature).ok()?
+        } else {
+            Signature::from_slice($signature).ok()?
+        };
+        key.verify_prehash($digest, &signature).ok()
+    }};
 }
 
-/// r and s of fixed size as SEQUENCE of two INTEGERs. None if the size is wrong or a half is zero.
-fn der_signature(curve: Curve, fixed: &[u8]) -> Option<Vec<u8>> {
-    let (r, s) = fixed.split_at_checked(curve.bytes())?;
-    if s.len() != curve.bytes() {
-        return None;
+/// ECDSA with any curve and hash. A digest that is shorter than the order counts as a number.
+fn ecdsa(
+    (curve, point): (Curve, &[u8]),
+    (hash, is_der): (Hash, bool),
+    message: &[u8],
+    signature: &[u8],
+) -> Option<()> {
+    let digest = digest::digest(hash.algorithm(), message);
+    let zeros = curve.bytes().saturating_sub(digest.as_ref().len());
+    let digest = [vec![0; zeros].as_slice(), digest.as_ref()].concat();
+    match curve {
+        Curve::P256 => ecdsa!(p256, point, is_der, &digest, signature),
+        Curve::P384 => ecdsa!(p384, point, is_der, &digest, signature),
+        Curve::P521 => ecdsa!(p521, point, is_der, &digest, signature),
     }
-    let both = [der_integer(r)?, der_integer(s)?].concat();
-    let length = u8::try_from(both.len()).ok()?;
-    let head: &[u8] = if length < 0x80 {
-        &[length]
-    } else {
-        &[0x81, length]
-    };
-    Some([&[tag::SEQUENCE], head, &both].concat())
 }
 
 /// Whether the signature over the message is good. Schemes and keys that do not belong together, and RSA keys below
@@ -283,14 +279,25 @@ pub(crate) fn is_signed(
     message: &[u8],
     signature: &[u8],
 ) -> bool {
-    if let (PublicKey::Ec(curve, _), Scheme::EcdsaFixed(hash)) = (key, scheme) {
-        return der_signature(curve, signature)
-            .is_some_and(|der| is_signed(key, Scheme::EcdsaDer(hash), message, &der));
+    match (key, scheme) {
+        (PublicKey::Rsa { der, .. }, scheme) => rsa_algorithm(scheme).is_some_and(|algorithm| {
+            signature::UnparsedPublicKey::new(algorithm, der)
+                .verify(message, signature)
+                .is_ok()
+        }),
+        // Reports are signed so: ring is faster.
+        (PublicKey::Ec(Curve::P384, point), Scheme::EcdsaFixed(Hash::Sha384)) => {
+            let algorithm = &signature::ECDSA_P384_SHA384_FIXED;
+            signature::UnparsedPublicKey::new(algorithm, point)
+                .verify(message, signature)
+                .is_ok()
+        }
+        (PublicKey::Ec(curve, point), Scheme::EcdsaDer(hash)) => {
+            ecdsa((curve, point), (hash, true), message, signature).is_some()
+        }
+        (PublicKey::Ec(curve, point), Scheme::EcdsaFixed(hash)) => {
+            ecdsa((curve, point), (hash, false), message, signature).is_some()
+        }
+        (PublicKey::Ec(..), Scheme::Pss(_) | Scheme::Pkcs1(_)) => false,
     }
-    let (PublicKey::Rsa { der: bytes, .. } | PublicKey::Ec(_, bytes)) = key;
-    algorithm_of(key, scheme).is_some_and(|algorithm| {
-        signature::UnparsedPublicKey::new(algorithm, bytes)
-            .verify(message, signature)
-            .is_ok()
-    })
 }

@@ -97,6 +97,18 @@ impl Endorsement {
 
     /// The envelope around a protected header, with the bytes of an unprotected one.
     pub fn envelope(&self, protected: &[u8], unprotected: &[u8]) -> Vec<u8> {
+        self.envelope_by(protected, unprotected, |message| {
+            sign(&rsa_keys()[1], message)
+        })
+    }
+
+    /// The same, signed by anybody.
+    pub fn envelope_by(
+        &self,
+        protected: &[u8],
+        unprotected: &[u8],
+        signer: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Vec<u8> {
         let mut signed = Out::new(Vec::new());
         signed
             .array(4)
@@ -106,7 +118,7 @@ impl Endorsement {
             .bytes(protected)
             .unwrap();
         signed.bytes(&[]).unwrap().bytes(&self.payload).unwrap();
-        let signature = sign(&rsa_keys()[1], &signed.into_writer());
+        let signature = signer(&signed.into_writer());
         let part = |bytes: &[u8]| {
             let mut out = Out::new(Vec::new());
             out.bytes(bytes).unwrap();
