@@ -43,6 +43,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   layers: async () => (await import('./commands/layers.js')).addLayersCommand,
   layer: async () => (await import('./commands/layer.js')).addLayerCommand,
   katapolicygen: async () => (await import('./commands/katapolicygen.js')).addKatapolicygenCommand,
+  acifragmentgen: async () =>
+    (await import('./commands/acifragmentgen.js')).addAcifragmentgenCommand,
   acipolicygen: async () => (await import('./commands/acipolicygen.js')).addAcipolicygenCommand,
 };
 

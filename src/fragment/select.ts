@@ -2,8 +2,9 @@
  * Which signed fragments fulfil which imports (aci policy 15.7). Signatures and issuers are checked: a fragment counts
  * only for an import that a guest would load it by.
  */
-import type { DataMap } from '../core/data.js';
+import { type DataMap, exactly, isList, isMap } from '../core/data.js';
 import { ToolError } from '../core/error.js';
+import type { JsonValue } from '../core/json.js';
 import { LIMITS } from '../core/limits.js';
 import type { NoticeSink } from '../core/notice.js';
 import { dataFromJson } from './coverage.js';
@@ -24,7 +25,7 @@ export type FetchImport = (entry: DataMap) => Promise<OfferedFragment | undefine
 /** What was found. */
 export interface SelectedFragments {
   readonly payloads: readonly FragmentPayload[];
-  /** Containers of all of them. */
+  /** Containers of those whose import includes containers. */
   readonly containers: readonly DataMap[];
 }
 
@@ -48,20 +49,25 @@ export async function selectFragments(
 ): Promise<SelectedFragments> {
   const remaining = imports.filter((entry) => !ports.isPlatform(entry));
   const payloads: FragmentPayload[] = [];
-  const use = (payload: FragmentPayload) => {
+  const containers: DataMap[] = [];
+  const use = (payload: FragmentPayload, entry: DataMap) => {
     assertRoom(payload, payloads);
     payloads.push(payload);
-    remaining.push(...importsOf(payload).filter((entry) => !ports.isPlatform(entry)));
+    const lists = exactly(entry, 'includes');
+    const includes = (name: string) => isList(lists) && lists.includes(name);
+    if (includes('containers')) containers.push(...mapsIn(payload.containers));
+    if (!includes('fragments')) return;
+    remaining.push(...mapsIn(payload.fragments).filter((each) => !ports.isPlatform(each)));
   };
   for (const offered of attached) {
-    const at = remaining.findIndex((entry) => judge(offered, entry, ports) !== undefined);
-    const payload = at < 0 ? undefined : judge(offered, remaining[at], ports);
-    if (payload === undefined) {
+    const entry = remaining.find((each) => judge(offered, each, ports) !== undefined);
+    const payload = entry && judge(offered, entry, ports);
+    if (entry === undefined || payload === undefined) {
       skip(ports, offered.what, 'no import names its issuer and feed, or its svn is too low');
       continue;
     }
-    remaining.splice(at, 1);
-    use(payload);
+    remaining.splice(remaining.indexOf(entry), 1);
+    use(payload, entry);
   }
   const done = new Set<string>();
   for (let entry = remaining.shift(); entry !== undefined; entry = remaining.shift()) {
@@ -72,21 +78,17 @@ export async function selectFragments(
     if (offered === undefined) continue;
     const payload = judge(offered, entry, ports);
     if (payload === undefined) skip(ports, offered.what, 'it does not fit its import');
-    else use(payload);
+    else use(payload, entry);
   }
-  return {
-    payloads,
-    containers: payloads.flatMap(({ containers }) => mapsIn(containers.map(dataFromJson))),
-  };
+  return { payloads, containers };
 }
 
 /** The payload, if a guest would load the fragment by this import. */
 function judge(
   offered: OfferedFragment,
-  entry: DataMap | undefined,
+  entry: DataMap,
   { frameworkVersion }: SelectionPorts,
 ): FragmentPayload | undefined {
-  if (entry === undefined) return undefined;
   const expected = expectedFrom(entry);
   const verdict = verifyFragment(offered.bytes, offered.what, {
     imports: [expected],
@@ -96,12 +98,8 @@ function judge(
   return verdict.kind === 'allowed' ? verdict.payload : undefined;
 }
 
-function importsOf(payload: FragmentPayload): readonly DataMap[] {
-  return mapsIn(payload.fragments.map(dataFromJson));
-}
-
-function mapsIn(values: readonly ReturnType<typeof dataFromJson>[]): readonly DataMap[] {
-  return values.filter((value): value is DataMap => value instanceof Map);
+function mapsIn(values: readonly JsonValue[]): readonly DataMap[] {
+  return values.map(dataFromJson).filter(isMap);
 }
 
 function assertRoom({ namespace }: FragmentPayload, payloads: readonly FragmentPayload[]): void {

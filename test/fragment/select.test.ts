@@ -9,7 +9,7 @@ import { issuerOf, makeSigner, makeStatement } from '../support/statements.js';
 const signer = makeSigner();
 const ISSUER = issuerOf(signer.chain);
 const entry = (feed: string, minimumSvn = '1', issuer = ISSUER) =>
-  importAsData({ feed, issuer, includes: ['containers'], minimumSvn });
+  importAsData({ feed, issuer, includes: ['containers', 'fragments'], minimumSvn });
 
 /** A signed fragment that imports other feeds. */
 const offered = (
@@ -21,7 +21,7 @@ const offered = (
     feed: each,
     issuer: ISSUER,
     minimum_svn: '1',
-    includes: [],
+    includes: ['fragments'],
   }));
   const text = [
     `package ${namespace}`,
