@@ -30,7 +30,7 @@ type AddCommand = (program: Command, context: CommandContext) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   policy: async () => (await import('./commands/policy.js')).addPolicyCommand,
   measure: async () => (await import('./commands/measure.js')).addMeasureCommand,
-  simulate: async () => (await import('./commands/simulate.js')).addSimulateCommand,
+  simulate: loadSimulate,
   explain: async () => (await import('./commands/explain.js')).addExplainCommand,
   show: async () => (await import('./commands/show.js')).addShowCommand,
   diff: async () => (await import('./commands/diff.js')).addDiffCommand,
@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   report: loadReport,
   expectation: async () => (await import('./commands/expectation.js')).addExpectationCommand,
   attest: async () => (await import('./commands/attest.js')).addAttestCommand,
+  sidecar: async () => (await import('./commands/sidecar.js')).addSidecarCommand,
   layers: async () => (await import('./commands/layers.js')).addLayersCommand,
   layer: async () => (await import('./commands/layer.js')).addLayerCommand,
   katapolicygen: async () => (await import('./commands/katapolicygen.js')).addKatapolicygenCommand,
@@ -47,6 +48,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
     (await import('./commands/acifragmentgen.js')).addAcifragmentgenCommand,
   acipolicygen: async () => (await import('./commands/acipolicygen.js')).addAcipolicygenCommand,
 };
+
+async function loadSimulate(): Promise<AddCommand> {
+  const [simulate, release] = await Promise.all([
+    import('./commands/simulate.js'),
+    import('./commands/simulate-release.js'),
+  ]);
+  return (program, context) => {
+    release.addSimulateRelease(simulate.addSimulateCommand(program, context), context);
+  };
+}
 
 async function loadReleasePolicy(): Promise<AddCommand> {
   const [create, lint, evaluate] = await Promise.all([

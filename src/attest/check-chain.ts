@@ -4,6 +4,7 @@
  */
 import { DER_TAG, parseDer, readDerBoolean, readParts, readSmallInteger } from '../core/der.js';
 import { ToolError } from '../core/error.js';
+import { printTime } from '../core/time.js';
 import { AMD_ARC, type LeafFacts, type LeafKind, readLeafExtensions } from './amd-extensions.js';
 import { type AmdCertificate, isPssSha384, isSignedBy, keyOf } from './certificate.js';
 import { checkRevocation } from './check-revocation.js';
@@ -12,7 +13,6 @@ import type { Expectation } from './expectation.js';
 import { PRODUCTS, type Product, type TrustedRoot } from './products.js';
 import { type Denial, deny } from './reasons.js';
 import { isDenial } from './report.js';
-import { printTime } from './time.js';
 
 /** The certificates in their places. */
 export interface Chain {

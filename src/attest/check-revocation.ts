@@ -1,11 +1,11 @@
 /** Revocation of the ASK or ASVK by the list that the root signed (spec snp-attestation section 4.5, step M). */
 import { ToolError } from '../core/error.js';
+import { printTime } from '../core/time.js';
 import { isPssSha384, isSignedBy } from './certificate.js';
 import type { Chain, ChainTerms } from './check-chain.js';
 import type { Outcome } from './checks.js';
 import { parseCrl, type RevocationList } from './crl.js';
 import { type Denial, deny } from './reasons.js';
-import { printTime } from './time.js';
 
 /** Step M. Chips cannot be revoked by it: all VCEKs have the serial number 0. */
 export function checkRevocation(chain: Chain, { crl, expectation, time }: ChainTerms): Outcome {

@@ -19,8 +19,8 @@ interface NumberedRequest extends SimulatedRequest {
   readonly line: number;
 }
 
-/** Adds `simulate`. */
-export function addSimulateCommand(program: Command, context: CommandContext): void {
+/** Adds `simulate`; gives the command that rehearsals join. */
+export function addSimulateCommand(program: Command, context: CommandContext): Command {
   const command = program
     .command('simulate')
     .summary('run guest requests through a policy')
@@ -62,6 +62,7 @@ Examples:
     .action((policy: string, requests: string | undefined, options: SimulateOptions) =>
       run(policy, requests, options, context),
     );
+  return command;
 }
 
 async function run(

@@ -97,6 +97,8 @@ export const LIMITS = {
   releasePolicyDepth: 8,
   /** Characters of a token or signed answer: real ones have a few thousand, with certificates twenty thousand. */
   jwsChars: 1 * MIB,
+  /** Body of a request to the side-car. */
+  sidecarRequestBytes: 1 * MIB,
   /** Body of an answer of the attestation service or the key vault. */
   serviceAnswerBytes: 1 * MIB,
   /** Memory in which a policy is evaluated as WebAssembly: a policy of 100 containers takes 10 MiB. */

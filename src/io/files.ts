@@ -1,7 +1,7 @@
 /** Files: bounded reads, and writes that leave either the old file or the complete new one. */
 import { randomBytes } from 'node:crypto';
 import { constants, rmSync } from 'node:fs';
-import { type FileHandle, open, readlink, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readlink, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError } from '../core/error.js';
 import { LIMITS } from '../core/limits.js';
@@ -31,6 +31,14 @@ const temporaryFiles = new Set<string>();
 export function removeTemporaryFiles(): void {
   for (const path of temporaryFiles) rmSync(path, { force: true });
   temporaryFiles.clear();
+}
+
+/** Makes a folder with those above it; one that is there already is kept. Throws FILE_WRITE_FAILED. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    const problem = NODE_PROBLEMS[cause.code ?? ''] ?? 'cannot be made';
+    throw new ToolError('FILE_WRITE_FAILED', `the folder ${path} ${problem}`, { cause });
+  });
 }
 
 /**

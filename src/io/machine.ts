@@ -15,3 +15,8 @@ export function environment(): Readonly<Record<string, string | undefined>> {
 export function secondsNow(): number {
   return Math.floor(Date.now() / 1000);
 }
+
+/** Milliseconds from any starting point, for durations. */
+export function millisecondsNow(): number {
+  return performance.now();
+}

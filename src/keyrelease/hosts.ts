@@ -23,7 +23,8 @@ const VAULTS: readonly VaultDomain[] = [
 ];
 const ATTESTATION = ['.attest.azure.net', '.attest.azure.us', '.attest.azure.cn'];
 
-const HOST =
+/** `HOST[:PORT]`, lower case. */
+export const HOST_PATTERN =
   /^(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?::[1-9][0-9]{0,4})?$/;
 
 /** Hosts that the user trusts beside those of Azure, as `HOST[:PORT]`. */
@@ -42,7 +43,7 @@ export function parseServiceHost(text: string, kind: ServiceKind, listed: Listed
   const domains = kind === 'key vault' ? VAULTS.map(({ suffix }) => suffix) : ATTESTATION;
   const name = host.replace(/:.*$/, '');
   const known = domains.some((suffix) => name.endsWith(suffix) && name.length > suffix.length);
-  if (HOST.test(host) && known) return host;
+  if (HOST_PATTERN.test(host) && known) return host;
   throw new ToolError('SERVICE_HOST_REFUSED', `the host of the ${kind} is not allowed`, {
     want: `HOST${domains.join(', HOST')}, or a host that you list`,
     got: text.slice(0, 300),

@@ -2,6 +2,7 @@
 import { ToolError } from '../core/error.js';
 import { parseJson } from '../core/json.js';
 import { isJsonObject } from '../core/json-equal.js';
+import { HOST_PATTERN } from './hosts.js';
 
 /** A request whose body and headers may hold secrets: never logged. */
 export interface IdentityRequest {
@@ -80,5 +81,19 @@ export function readAccessToken(text: string, source: string): string {
   if (typeof token === 'string' && token !== '') return token;
   throw new ToolError('IDENTITY_FAILED', `${source} gave no access token`, {
     want: 'a JSON object with access_token',
+  });
+}
+
+/** `https://HOST[:PORT]` of an identity authority: https, no path, user information or blanks. Throws SERVICE_HOST_REFUSED. */
+export function parseServiceOrigin(text: string): string {
+  const host = text
+    .toLowerCase()
+    .replace(/^https:\/\//, '')
+    .replace(/\/$/, '');
+  if (text.toLowerCase().startsWith('https://') && HOST_PATTERN.test(host))
+    return `https://${host}`;
+  throw new ToolError('SERVICE_HOST_REFUSED', 'the identity authority is not an https address', {
+    want: 'https://HOST',
+    got: text.slice(0, 300),
   });
 }

@@ -82,21 +82,29 @@ export function findSigningKey(
 function judgeClaims(claims: JsonObject, expectation: TokenExpectation): TokenVerdict {
   const { issuer, hostData, compliance, runtimeData } = expectation;
   if (claims.iss !== issuer) {
-    return refuse('token-issuer', `want ${show(issuer)}, got ${show(claims.iss)}`);
+    return refuse('token-issuer', `iss: want ${show(issuer)}, got ${show(claims.iss)}`);
   }
   const time = judgeTime(claims, expectation);
   if (time !== undefined) return refuse('token-time', time);
   const type = claims['x-ms-attestation-type'];
-  if (type !== 'sevsnpvm') return refuse('token-attestation-type', `got ${show(type)}`);
+  if (type !== 'sevsnpvm')
+    return refuse('token-attestation-type', `x-ms-attestation-type: got ${show(type)}`);
   const status = claims['x-ms-compliance-status'];
   if (typeof status !== 'string' || status === '' || (compliance ?? status) !== status) {
-    return refuse('token-compliance', `want ${show(compliance ?? 'one')}, got ${show(status)}`);
+    return refuse(
+      'token-compliance',
+      `x-ms-compliance-status: want ${show(compliance ?? 'one')}, got ${show(status)}`,
+    );
   }
   const debuggable = claims['x-ms-sevsnpvm-is-debuggable'];
-  if (debuggable !== false) return refuse('token-debuggable', `got ${show(debuggable)}`);
+  if (debuggable !== false)
+    return refuse('token-debuggable', `x-ms-sevsnpvm-is-debuggable: got ${show(debuggable)}`);
   const measured = claims['x-ms-sevsnpvm-hostdata'];
   if (hostData !== undefined && measured !== hostData) {
-    return refuse('token-hostdata', `want ${hostData}, got ${show(measured)}`);
+    return refuse(
+      'token-hostdata',
+      `x-ms-sevsnpvm-hostdata: want ${hostData}, got ${show(measured)}`,
+    );
   }
   if (runtimeData !== undefined && !sameJson(claims['x-ms-runtime'], runtimeData)) {
     return refuse('token-runtime-data', 'x-ms-runtime is not the data that was sent');

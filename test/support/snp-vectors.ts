@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pemCertificates } from '../../src/attest/certificate-sources.js';
 import type { Evidence } from '../../src/attest/evidence.js';
 import { PRODUCT_LINES, type ProductLine, type TrustedRoot } from '../../src/attest/products.js';
-import { parseTime } from '../../src/attest/time.js';
+import { parseTime } from '../../src/core/time.js';
 import { vectorsDir } from './vectors.js';
 
 /** Levels by part, as a case names them. */

@@ -1,0 +1,118 @@
+/**
+ * One HTTP request to a service of Azure or AMD: whole answers within a limit, a deadline for each, no redirects (a token
+ * would go along), certificates checked, no proxy for addresses of the machine's own network. undici is loaded on first use.
+ */
+import { ToolError } from '../../core/error.js';
+import { LIMITS } from '../../core/limits.js';
+import type { SendRequest, ServiceAnswer, ServiceRequest } from '../../keyrelease/ports.js';
+import { chooseProxy } from '../registry/proxy.js';
+
+export interface ServiceClientOptions {
+  /** All trusted certificates as PEM; Node's own if absent. */
+  readonly ca?: readonly string[];
+  /** For the whole of a request. */
+  readonly timeoutMs: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Connections to one host at a time. */
+  readonly connections?: number;
+}
+
+export interface ServiceClient {
+  readonly send: SendRequest;
+  close(): Promise<void>;
+}
+
+/** The metadata services of a machine: never reached through a proxy. */
+const LINK_LOCAL = /^(169\.254\.[0-9.]+|\[fe80:)/;
+
+/** A client; nothing is opened before the first request. */
+export function openServiceClient(options: ServiceClientOptions): ServiceClient {
+  let opened: ReturnType<typeof openPools> | undefined;
+  const pools = () => {
+    opened ??= openPools(options);
+    return opened;
+  };
+  return {
+    send: async (request) => (await pools()).send(request),
+    close: async () => {
+      await (await opened)?.close();
+    },
+  };
+}
+
+async function openPools(options: ServiceClientOptions): Promise<ServiceClient> {
+  const { Agent, ProxyAgent, request: undiciRequest } = await import('undici');
+  const tls = { timeout: options.timeoutMs, ...(options.ca ? { ca: [...options.ca] } : {}) };
+  const common = {
+    connections: options.connections ?? 64,
+    headersTimeout: options.timeoutMs,
+    bodyTimeout: options.timeoutMs,
+  };
+  const direct = new Agent({ ...common, connect: tls });
+  const proxies = new Map<string, InstanceType<typeof ProxyAgent>>();
+  const dispatcherFor = (url: URL) => {
+    const proxy = LINK_LOCAL.test(url.hostname) ? undefined : chooseProxy(url, options.env);
+    if (proxy === undefined) return direct;
+    const known = proxies.get(proxy.href);
+    const agent =
+      known ?? new ProxyAgent({ ...common, uri: proxy.href, requestTls: tls, proxyTls: tls });
+    proxies.set(proxy.href, agent);
+    return agent;
+  };
+  const send = async (request: ServiceRequest): Promise<ServiceAnswer> => {
+    const url = new URL(request.url);
+    const signal = AbortSignal.timeout(options.timeoutMs);
+    try {
+      const answer = await undiciRequest(url, {
+        method: request.method,
+        headers: { ...request.headers },
+        ...(request.body === undefined ? {} : { body: request.body }),
+        dispatcher: dispatcherFor(url),
+        signal,
+      });
+      return { status: answer.statusCode, body: await readBody(answer.body, url.host) };
+    } catch (error) {
+      throw failure(error, url.host, signal.aborted, options.timeoutMs);
+    }
+  };
+  return {
+    send,
+    close: async () => {
+      await Promise.all([direct, ...proxies.values()].map((pool) => pool.destroy()));
+    },
+  };
+}
+
+async function readBody(body: AsyncIterable<Uint8Array>, host: string): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of body) {
+    length += part.length;
+    if (length > LIMITS.serviceAnswerBytes) {
+      throw new ToolError('LIMIT_EXCEEDED', `the answer of ${host} is too long`, {
+        want: `at most ${LIMITS.serviceAnswerBytes} bytes`,
+      });
+    }
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/** The error without the request: its URL may hold what only the service should see. */
+function failure(error: unknown, host: string, timedOut: boolean, timeoutMs: number): ToolError {
+  if (error instanceof ToolError) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  if (timedOut || code.endsWith('_TIMEOUT') || code === 'ETIMEDOUT') {
+    return new ToolError('SERVICE_TIMEOUT', `${host} does not answer`, {
+      want: `an answer within ${timeoutMs / 1000} s`,
+    });
+  }
+  const tls = /CERT|SELF_SIGNED|UNABLE_TO|TLS|SSL/.test(code);
+  return new ToolError('SERVICE_UNREACHABLE', `${host} cannot be reached`, {
+    got: code === '' ? 'the connection failed' : code,
+    ...(tls
+      ? { hints: ['its certificate is not trusted: check the host, or give --ca-file'] }
+      : {}),
+    ...(code === 'ENOTFOUND' ? { hints: ['no such host: check the name of the service'] } : {}),
+  });
+}

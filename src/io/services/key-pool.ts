@@ -1,0 +1,47 @@
+/**
+ * RSA key pairs for releases, made ahead: each serves one request and is never used again, and making one takes longer
+ * than all the rest of a release.
+ */
+import { generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { WrappingKey } from '../../keyrelease/ports.js';
+
+const generate = promisify(generateKeyPair);
+const newPair = (): Promise<WrappingKey> =>
+  generate('rsa', { modulusLength: 2048, publicExponent: 65537 });
+
+export interface KeyPool {
+  /** A pair that nobody else gets. */
+  take(): Promise<WrappingKey>;
+  /** Settles when the pool is full. */
+  filled(): Promise<void>;
+  /** Ends the filling. */
+  close(): void;
+}
+
+/** A pool of up to `size` pairs, filled in the background one after the other. */
+export function openKeyPool(size: number): KeyPool {
+  const pairs: WrappingKey[] = [];
+  let filling: Promise<void> | undefined;
+  let closed = false;
+  const fill = async () => {
+    while (!closed && pairs.length < size) pairs.push(await newPair());
+    filling = undefined;
+  };
+  const start = () => {
+    filling ??= fill();
+    return filling;
+  };
+  return {
+    async take() {
+      const pair = pairs.shift();
+      void start();
+      return pair ?? (await newPair());
+    },
+    filled: start,
+    close() {
+      closed = true;
+      pairs.length = 0;
+    },
+  };
+}

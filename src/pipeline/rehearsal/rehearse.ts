@@ -1,0 +1,113 @@
+/** Plays a key release from end to end and says step by step how it went, and which claim stopped it. */
+import { randomBytes } from 'node:crypto';
+import { ToolError } from '../../core/error.js';
+import { parseCertificate } from '../../core/x509.js';
+import type { WrappingKey } from '../../keyrelease/ports.js';
+import type { ReleaseEvaluation } from '../../release/evaluate.js';
+import { checkGuestEvidence } from '../sidecar/check.js';
+import { EvidenceCollector } from '../sidecar/evidence.js';
+import { releaseKey, SigningKeys } from '../sidecar/release.js';
+import { makeRehearsal, type RehearsalOptions } from './rehearsal.js';
+
+export interface RehearsalStep {
+  readonly step: string;
+  readonly result: 'ok' | 'failed' | 'not reached';
+  readonly detail?: string;
+}
+
+export interface RehearsalResult {
+  readonly released: boolean;
+  readonly steps: readonly RehearsalStep[];
+  /** The policy over the claims of the token; absent if it came not to that. */
+  readonly evaluation?: ReleaseEvaluation;
+}
+
+/** The seven steps of a release. */
+const STEPS = [
+  'the key is put under the release policy',
+  'the workload has an identity',
+  'the guest runs with the policy in HOST_DATA',
+  'a report is bound to a fresh key',
+  'report and certificates fit',
+  'the attestation service gives a token',
+  'the vault releases the key, and it is unwrapped',
+] as const;
+
+/** Where an error of a release belongs. */
+const FAILED_AT: Readonly<Record<string, number>> = {
+  DEVICE_FAILED: 3,
+  COLLATERAL_MISMATCH: 4,
+  ATTESTATION_REFUSED: 5,
+  KEY_RELEASE_REFUSED: 6,
+};
+
+/** Runs the release in this process. Throws for a policy that does not fit; a refused release is a result. */
+export async function rehearseRelease(
+  options: RehearsalOptions,
+  newWrappingKey: () => Promise<WrappingKey>,
+): Promise<RehearsalResult> {
+  let evaluation: ReleaseEvaluation | undefined;
+  const rehearsal = await makeRehearsal({
+    ...options,
+    onEvaluation: (found) => {
+      evaluation = found;
+    },
+  });
+  const { platform, signer, keyVersion, send } = rehearsal;
+  const { now } = options;
+  const evidence = new EvidenceCollector({
+    device: {
+      fake: true,
+      report: async (reportData) => platform.report(options.guest, reportData),
+    },
+    send,
+    initial: platform.collateral,
+    check: (report, chain) => checkGuestEvidence(report, chain, now(), platform.roots),
+  });
+  try {
+    const order = {
+      attestationService: options.attestationHost,
+      vault: options.vaultHost,
+      kid: `${options.key}/${keyVersion}`,
+      accessToken: 'rehearsal',
+    };
+    await releaseKey(
+      {
+        evidence,
+        send,
+        accessToken: async () => 'rehearsal',
+        newWrappingKey,
+        now,
+        nonce: () => randomBytes(8).readBigUInt64BE(),
+        roots: [parseCertificate(signer.certificates[1], 'the root of the rehearsal')],
+        listedHosts: [options.attestationHost, options.vaultHost],
+        signingKeys: new SigningKeys(),
+        userAgent: () => 'podseal-rehearsal',
+      },
+      order,
+    );
+    return resultOf(undefined, evaluation);
+  } catch (error) {
+    if (error instanceof ToolError && Object.hasOwn(FAILED_AT, error.code)) {
+      return resultOf(error, evaluation);
+    }
+    throw error;
+  }
+}
+
+function resultOf(
+  error: ToolError | undefined,
+  evaluation: ReleaseEvaluation | undefined,
+): RehearsalResult {
+  const failedAt = error === undefined ? STEPS.length : (FAILED_AT[error.code] ?? 0);
+  const steps = STEPS.map((step, index): RehearsalStep => {
+    if (index > failedAt) return { step, result: 'not reached' };
+    if (index < failedAt) return { step, result: 'ok' };
+    return { step, result: 'failed', detail: `${error?.message}: ${error?.got ?? ''}` };
+  });
+  return {
+    released: error === undefined,
+    steps,
+    ...(evaluation === undefined ? {} : { evaluation }),
+  };
+}

@@ -1,0 +1,212 @@
+/** The stand-ins of a rehearsal on real sockets of this process, with faults on demand, and side-cars beside them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPair } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { serveHttp } from '../../src/io/services/http-server.js';
+import type { ServiceAnswer, ServiceRequest } from '../../src/keyrelease/ports.js';
+import type { SyntheticGuest, SyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
+import {
+  makeMachineServices,
+  makeRehearsal,
+  makeServerCertificate,
+  type Rehearsal,
+} from '../../src/pipeline/rehearsal/rehearsal.js';
+import { ROOT } from './cli.js';
+
+export const secondsNow = () => Math.floor(Date.now() / 1000);
+
+/** Answers in place of the services, or changes what they answer. */
+export type Fault = (
+  request: ServiceRequest,
+  answer: () => Promise<ServiceAnswer>,
+) => Promise<ServiceAnswer>;
+
+export interface StandInOptions {
+  readonly platform: SyntheticPlatform;
+  readonly guest: SyntheticGuest;
+  /** Text of the release policy for an authority. */
+  readonly policy: (authority: string) => string;
+  readonly tokenLifetime?: number;
+  readonly compliance?: string;
+  readonly fault?: Fault;
+  /** PKCS#8 DER of the key in the vault. */
+  readonly material?: Buffer;
+}
+
+export interface StandIns {
+  readonly rehearsal: Rehearsal;
+  /** For files of the test; removed at its end. */
+  readonly folder: string;
+  /** `localhost:PORT` of attestation service and vault. */
+  readonly host: string;
+  /** `http://127.0.0.1:PORT` of the machine's services. */
+  readonly machine: string;
+  readonly caFile: string;
+  readonly key: string;
+}
+
+const LIMITS = { bodyBytes: 1 << 20, headersMs: 30_000, requestMs: 60_000, requests: 1_000 };
+
+let key: Promise<Buffer> | undefined;
+
+/** One RSA key for all vaults of a test file. */
+function material(): Promise<Buffer> {
+  key ??= new Promise((done, failed) => {
+    generateKeyPair('rsa', { modulusLength: 3072 }, (error, _, privateKey) => {
+      if (error === null) done(privateKey.export({ type: 'pkcs8', format: 'der' }));
+      else failed(error);
+    });
+  });
+  return key;
+}
+
+let certificate: ReturnType<typeof makeServerCertificate> | undefined;
+
+/** Takes what must be done at the end. */
+export type AtEnd = (close: () => void | Promise<void>) => void;
+
+/** Starts them, until the running test ends unless told otherwise. */
+export async function startStandIns(
+  options: StandInOptions,
+  atEnd: AtEnd = onTestFinished,
+): Promise<StandIns> {
+  certificate ??= makeServerCertificate('localhost', secondsNow());
+  const signer = await certificate;
+  const tls = { key: signer.key, cert: signer.chain };
+  let handle: (request: ServiceRequest) => Promise<ServiceAnswer>;
+  let machineHandle = makeMachineServicesLater;
+  const answer =
+    (origin: string, of: () => (request: ServiceRequest) => Promise<ServiceAnswer>) =>
+    async (request: { method: string; target: string; headers: object; body: Uint8Array }) =>
+      await of()({
+        method: request.method as 'GET',
+        url: `${origin}${request.target}`,
+        headers: request.headers as Record<string, string>,
+        body: Buffer.from(request.body).toString('utf8'),
+      });
+  const https = await serveHttp({ address: '127.0.0.1', port: 0, tls, ...LIMITS }, (request) =>
+    answer(`https://localhost:${https.port}`, () => handle)(request),
+  );
+  const http = await serveHttp({ address: '127.0.0.1', port: 0, ...LIMITS }, (request) =>
+    answer('http://127.0.0.1', () => machineHandle)(request),
+  );
+  atEnd(async () => {
+    await Promise.all([https.close(), http.close()]);
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'podseal-stand-ins-'));
+  atEnd(() => rmSync(folder, { recursive: true }));
+  const host = `localhost:${https.port}`;
+  const rehearsal = await makeRehearsal({
+    attestationHost: host,
+    vaultHost: host,
+    policyText: options.policy(`https://${host}`),
+    policyName: 'policy',
+    key: 'key1',
+    compliance: options.compliance ?? 'azure-signed-katacc-uvm',
+    guest: options.guest,
+    now: secondsNow,
+    platform: options.platform,
+    material: options.material ?? (await material()),
+    signer,
+    ...(options.tokenLifetime === undefined ? {} : { tokenLifetime: options.tokenLifetime }),
+  });
+  const fault: Fault = options.fault ?? ((_, answered) => answered());
+  handle = (request) => fault(request, () => rehearsal.send(request));
+  machineHandle = makeMachineServices(rehearsal, options.guest);
+  const caFile = join(folder, 'ca.pem');
+  writeFileSync(caFile, signer.root);
+  return {
+    rehearsal,
+    folder,
+    host,
+    machine: `http://127.0.0.1:${http.port}`,
+    caFile,
+    key: `key1/${rehearsal.keyVersion}`,
+  };
+}
+
+const makeMachineServicesLater = async (): Promise<ServiceAnswer> => ({
+  status: 503,
+  body: Buffer.from('{}'),
+});
+
+export interface Sidecar {
+  readonly port: number;
+  readonly child: ChildProcess;
+  /** All that it has written so far. */
+  output(): string;
+  /** Ends it with SIGTERM and gives its exit status. */
+  stop(): Promise<number | null>;
+}
+
+/** All that side-cars of this test file wrote. */
+export const sidecarOutput: string[] = [];
+
+/** Starts `podseal sidecar` as a process of its own, on made-up evidence of the stand-ins. */
+export async function startSidecar(
+  standIns: StandIns,
+  args: readonly string[] = [],
+  atEnd: AtEnd = onTestFinished,
+): Promise<Sidecar> {
+  const { host, machine, caFile, folder } = standIns;
+  const child = spawn(
+    process.execPath,
+    [
+      join(ROOT, 'dist/cli.js'),
+      'sidecar',
+      ...['--port', '0', '--allow-host', host, '--ca-file', caFile],
+      ...(machine === '' ? [] : ['--fake-evidence-that-proves-nothing', machine]),
+      ...args,
+    ],
+    {
+      env: {
+        PATH: process.env.PATH,
+        HOME: folder,
+        IDENTITY_ENDPOINT: `${machine}/metadata/identity/oauth2/token`,
+        IDENTITY_HEADER: 'identity-header-secret',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  let output = '';
+  const ended = new Promise<number | null>((done) => child.once('close', done));
+  const port = await new Promise<number>((done, failed) => {
+    const read = (chunk: Buffer) => {
+      output += chunk.toString();
+      sidecarOutput.push(chunk.toString());
+      const found = /"event":"listening".*?"port":([0-9]+)/.exec(output);
+      if (found !== null) done(Number(found[1]));
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('close', () => failed(new Error(`the side-car ended: ${output}`)));
+  });
+  atEnd(() => {
+    child.kill('SIGKILL');
+  });
+  return {
+    port,
+    child,
+    output: () => output,
+    stop: () => {
+      child.kill('SIGTERM');
+      return ended;
+    },
+  };
+}
+
+/** POSTs JSON to a side-car. */
+export async function post(
+  { port }: Pick<Sidecar, 'port'>,
+  path: string,
+  body: unknown,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  return { status: answer.status, text: await answer.text() };
+}
