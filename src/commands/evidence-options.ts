@@ -106,7 +106,7 @@ async function openStore(
 /** `--at TIME` or the time of the machine, seconds since 1970. Throws USAGE_CONFLICT. */
 export async function readVerificationTime(text: string | undefined): Promise<number> {
   if (text === undefined) return (await import('../io/machine.js')).secondsNow();
-  const { parseTime } = await import('../attest/time.js');
+  const { parseTime } = await import('../core/time.js');
   const seconds = parseTime(text);
   if (seconds !== undefined) return seconds;
   throw new ToolError('USAGE_CONFLICT', 'this is not a time', {
