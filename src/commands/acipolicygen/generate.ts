@@ -1,5 +1,6 @@
 /** Source -> policies, for `podseal acipolicygen`. */
 import { ToolError } from '../../core/error.js';
+import type { NoticeSink } from '../../core/notice.js';
 import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
 import type { AcipolicygenSource } from '../../pipeline/acipolicygen/sources.js';
 import type { ContainerGroup } from '../../workload/container-group.js';
@@ -29,6 +30,7 @@ export async function generatePolicies(
   );
   refuseSingleTar(flags.tar, groups);
   const svn = flags.infrastructureSvn;
+  if (svn) noteLowSvn(svn, guest.infrastructureSvn, notices);
   const request = {
     groups,
     guest,
@@ -53,6 +55,15 @@ export async function generatePolicies(
     await access.close();
     terminal.progressDone();
   }
+}
+
+/** A lower svn lets older containers of the platform in. */
+function noteLowSvn(svn: string, usual: string, notices: NoticeSink): void {
+  if (/^[0-9]+$/.test(svn) && BigInt(svn) >= BigInt(usual)) return;
+  notices({
+    code: 'infrastructure-svn',
+    message: `--infrastructure-svn ${svn} is not a number from ${usual}, which is the usual one`,
+  });
 }
 
 /** One tar is for one image; a map names the tars of several. */

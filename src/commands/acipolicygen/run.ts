@@ -39,8 +39,10 @@ export async function runAcipolicygen(
     const source = await readFiles(flags);
     if (flags.printExistingPolicy === true && (await printExisting(source, terminal))) return;
     if (!(await isTarThere(run))) return;
+    const delivery = deliveryOf(flags);
+    tell(source, delivery, terminal);
     const policies = await generatePolicies(source, run);
-    await deliver(source, policies, deliveryOf(flags), run);
+    await deliver(source, policies, delivery, run);
   } finally {
     prompt.close();
   }
@@ -79,6 +81,17 @@ function warn({ flags, terminal }: AcipolicygenRun): void {
       message: 'debug mode opens the containers: never use it in production',
     });
   }
+}
+
+function tell(source: AcipolicygenSource, delivery: Delivery, terminal: Terminal): void {
+  const form = delivery === 'raw' || delivery === 'pretty' ? 'clear text' : 'base64';
+  const name =
+    source.kind === 'image'
+      ? source.reference
+      : source.kind === 'definitions'
+        ? '--with-containers'
+        : source.input.file;
+  terminal.info(`generating the policies of ${name} in ${form}`);
 }
 
 async function readFiles(flags: AcipolicygenFlags): Promise<AcipolicygenSource> {

@@ -128,6 +128,14 @@ function assertPossible(group: ContainerGroup): void {
       },
     );
   }
+  const [standalone] = group.standaloneFragments;
+  if (standalone !== undefined) {
+    throw new ToolError('MANIFEST_UNSUPPORTED', 'standalone fragments are not imported yet', {
+      where: group.at,
+      got: standalone,
+      hints: ['leave standaloneFragments out; containers that they cover get their own rules then'],
+    });
+  }
   if (group.containers.length > LIMITS.policyContainers) {
     throw new ToolError('LIMIT_EXCEEDED', 'a group has too many containers', {
       where: group.at,

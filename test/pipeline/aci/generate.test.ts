@@ -89,6 +89,14 @@ describe('generateAci', () => {
     });
   });
 
+  it('refuses fragments that would have to be pulled', async () => {
+    const group = containerGroup({ standaloneFragments: ['example.org/f:1'] });
+    await expect(failureOf(() => generateAci(request(group), ports()))).resolves.toMatchObject({
+      code: 'MANIFEST_UNSUPPORTED',
+      got: 'example.org/f:1',
+    });
+  });
+
   it('refuses a text that no guest loads', async () => {
     const command = ['x'.repeat(LIMITS.policyTextBytes)];
     const group = containerGroup({ containers: [groupContainer({ command })] });
