@@ -17,6 +17,16 @@ import {
 } from '../support/aci-vectors.js';
 import { podseal, temporaryFolder } from '../support/cli.js';
 import { readDivergences } from '../support/divergences.js';
+import {
+  blobOf,
+  descriptorOf,
+  layoutFiles,
+  makeImage,
+  sha256,
+  TYPES,
+  tagged,
+  tarOf,
+} from '../support/images.js';
 
 const CONCURRENT = { concurrent: true, timeout: 60_000 } as const;
 
@@ -280,6 +290,34 @@ describe('without the vectors', () => {
     expect(result.status).toBe(0);
     expect(`${readFileSync(join(folder, 'out.txt'), 'utf8')}\n\n\n`).toBe(result.stdout);
     expect(Buffer.from(result.stdout, 'base64').toString()).toContain('"command":["serve"]');
+  });
+
+  it('reads an image from a tar, and hashes its layers', async () => {
+    const { folder, run: runPod } = podFolder();
+    const layer = await tarOf([['hello', 'world']]);
+    writeFileSync(join(folder, 'layer.tar'), layer);
+    const { stdout: hash } = await podseal(['layer', join(folder, 'layer.tar'), '--for', 'aci']);
+    const blob = blobOf(layer, TYPES.layer);
+    const config = {
+      config: { User: '1000:7', StopSignal: 'SIGINT' },
+      rootfs: { type: 'layers', diff_ids: [sha256(layer)] },
+    };
+    const image = makeImage({ config, layers: [], manifest: { layers: [descriptorOf(blob)] } });
+    const files = layoutFiles([[image.manifest, tagged('tar.test/app:1')]], [...image.blobs, blob]);
+    writeFileSync(join(folder, 'app.tar'), await tarOf([...files]));
+    const result = await runPod('--image', 'tar.test/app:1', '--tar', 'app.tar', '--outraw');
+    expect(result.status).toBe(0);
+    expect(result.stdout).toContain(`"layers":["${hash.trim()}"]`);
+    expect(result.stdout).toContain('"user_idname":{"pattern":"1000","strategy":"id"}');
+    expect(result.stdout).toContain('"signals":[2]');
+  });
+
+  it('takes one tar for one image only', async () => {
+    const { folder, run: runPod } = podFolder();
+    writeFileSync(join(folder, 'app.tar'), '');
+    writeFileSync(join(folder, 'two.yaml'), `${POD}    - image: example.org/web:2\n`);
+    const result = await runPod('--virtual-node-yaml', 'two.yaml', '--tar', 'app.tar');
+    expect([result.status, result.stderr]).toEqual([1, expect.stringContaining('one tar')]);
   });
 
   it('tells a tar that does not exist on stdout, with status 2', async () => {
