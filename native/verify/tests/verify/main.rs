@@ -14,6 +14,7 @@ mod chain;
 mod container;
 mod document;
 mod endorsement;
+mod issuer;
 mod mutation;
 mod near_miss;
 mod report;
