@@ -101,7 +101,7 @@ describe('printFragment', () => {
     frameworkVersion: '0.2.3',
     fragments: [],
     containers: [
-      new Map<string, bigint | string>([
+      new Map([
         ['b', 1n],
         ['a', 'é'],
       ]),

@@ -77,7 +77,7 @@ export async function startStandIns(
   const signer = await certificate;
   const tls = { key: signer.key, cert: signer.chain };
   let handle: (request: ServiceRequest) => Promise<ServiceAnswer>;
-  let machineHandle: (request: ServiceRequest) => Promise<ServiceAnswer> = makeMachineServicesLater;
+  let machineHandle = makeMachineServicesLater;
   const answer =
     (origin: string, of: () => (request: ServiceRequest) => Promise<ServiceAnswer>) =>
     async (request: { method: string; target: string; headers: object; body: Uint8Array }) =>

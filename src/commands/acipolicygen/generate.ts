@@ -5,13 +5,15 @@ import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
 import type { AcipolicygenSource } from '../../pipeline/acipolicygen/sources.js';
 import type { ContainerGroup } from '../../workload/container-group.js';
 import { openImages } from '../image-options.js';
+import { importsInPolicy, openImports, readImportFile } from './fragments.js';
 import type { AcipolicygenRun } from './run.js';
 
 /** The policies of all groups of the source, in order. */
 export async function generatePolicies(
   source: AcipolicygenSource,
-  { flags, context, terminal, confirm }: AcipolicygenRun,
+  run: AcipolicygenRun,
 ): Promise<readonly GeneratedAciPolicy[]> {
+  const { flags, context, terminal, confirm } = run;
   const [{ readWithAnswers }, { readSource }, { generateAci }, { findAciGuest }, images] =
     await Promise.all([
       import('../../pipeline/aci/answers.js'),
@@ -31,6 +33,7 @@ export async function generatePolicies(
   refuseSingleTar(flags.tar, groups);
   const svn = flags.infrastructureSvn;
   if (svn) noteLowSvn(svn, guest.infrastructureSvn, notices);
+  const imports = await readImportFile(source, run);
   const request = {
     groups,
     guest,
@@ -38,7 +41,7 @@ export async function generatePolicies(
     stdio: flags.disableStdio !== true,
     omitId: flags.omitId === true,
     fragments: {
-      imports: [],
+      imports: importsInPolicy(source, imports),
       excludeInfrastructure: flags.excludeDefaultFragments === true,
       ...(svn ? { infrastructureSvn: svn } : {}),
     },
@@ -46,11 +49,15 @@ export async function generatePolicies(
   const { signal } = context;
   const access = await openImages(flags, [], { terminal, signal, locations: false });
   try {
-    return await generateAci(request, {
-      obtain: (reference, needs) =>
-        images.obtainPolicyImage(reference, needs, access.facts, access),
-      notices,
-    });
+    const opened = await openImports(groups, imports, access, run);
+    return await generateAci(
+      { ...request, ...opened },
+      {
+        obtain: (reference, needs) =>
+          images.obtainPolicyImage(reference, needs, access.facts, access),
+        notices,
+      },
+    );
   } finally {
     await access.close();
     terminal.progressDone();

@@ -50,13 +50,7 @@ export async function runAcipolicygen(
 
 /** Options whose part of the work is not there. */
 function refuseUnready(flags: AcipolicygenFlags): void {
-  const flag = flags.diff
-    ? '--diff'
-    : flags.validateSidecar
-      ? '--validate-sidecar'
-      : flags.includeFragments
-        ? '--include-fragments'
-        : undefined;
+  const flag = flags.diff ? '--diff' : flags.validateSidecar ? '--validate-sidecar' : undefined;
   if (flag !== undefined) throw new ToolError('USAGE_CONFLICT', `${flag} is not supported yet`);
 }
 

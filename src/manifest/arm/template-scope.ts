@@ -18,15 +18,13 @@ import type { ArmValue } from './value.js';
 export interface TemplatePlace {
   readonly document: JsonDocument;
   readonly path: NodePath;
-  /** Templates around it. */
-  readonly depth: number;
 }
 
 /** The scope of a template with parameters, variables and functions of its own. */
 export function buildScope(
   template: JsonNode,
   given: GivenParameters,
-  { document, path, depth }: TemplatePlace,
+  { document, path }: TemplatePlace,
   engine: Engine,
 ): Scope {
   const prefix = path.length === 0 ? '' : `${printPath(path)}.`;
@@ -40,14 +38,10 @@ export function buildScope(
     userFunction: (namespace: string, name: string) =>
       functions.get(`${namespace}.${name}`.toLowerCase()),
   };
-  const declarations = {
-    map: mapOf(memberAnyCase(template, 'parameters')?.value),
-    path: prefix,
-    isOutermost: depth === 0,
-  };
+  const declarations = memberAnyCase(template, 'parameters')?.value;
   const scope: Scope = {
     ...bare,
-    parameter: buildParameters(declarations, given, () => scope),
+    parameter: buildParameters(mapOf(declarations), given, () => scope, prefix),
     variable: buildVariables(
       mapOf(memberAnyCase(template, 'variables')?.value),
       () => scope,

@@ -36,6 +36,8 @@ export interface AciRequest {
   readonly fragments: FragmentChoice;
   /** True for a container that an imported fragment allows already: it is left out. */
   readonly isCovered?: (container: DataMap) => boolean;
+  /** Further imports of one group: those of its standalone fragments. Without it such a group is refused. */
+  readonly importsOf?: (group: ContainerGroup) => readonly DataMap[];
 }
 
 /** A group with its container objects, before fragments and the pause container come to them. */
@@ -76,7 +78,10 @@ export async function generateAci(
   const options = { ...request, notices: ports.notices };
   const groups = await buildGroups(request, ports);
   return groups.map(({ group, containers, images }) => {
-    const document = buildAciDocument(group, containers, request.fragments, options);
+    const own = request.importsOf?.(group) ?? [];
+    const imports = [...request.fragments.imports, ...own];
+    const choice = { ...request.fragments, imports };
+    const document = buildAciDocument(group, containers, choice, options);
     return { group, document, ...placePolicy(document, group), images };
   });
 }
@@ -86,7 +91,7 @@ export async function buildGroups(
   request: AciRequest,
   ports: AciPorts,
 ): Promise<readonly BuiltGroup[]> {
-  for (const group of request.groups) assertPossible(group);
+  for (const group of request.groups) assertPossible(group, request.importsOf !== undefined);
   const images = await obtainAll(request.groups, ports);
   const options = { ...request, notices: ports.notices };
   return request.groups.map((group) => {
@@ -114,7 +119,7 @@ function buildContainers(
   });
 }
 
-function assertPossible(group: ContainerGroup): void {
+function assertPossible(group: ContainerGroup, importsStandalone: boolean): void {
   if (group.os === 'windows') {
     throw new ToolError(
       'MANIFEST_UNSUPPORTED',
@@ -129,7 +134,7 @@ function assertPossible(group: ContainerGroup): void {
     );
   }
   const [standalone] = group.standaloneFragments;
-  if (standalone !== undefined) {
+  if (standalone !== undefined && !importsStandalone) {
     throw new ToolError('MANIFEST_UNSUPPORTED', 'standalone fragments are not imported yet', {
       where: group.at,
       got: standalone,

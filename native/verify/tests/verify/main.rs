@@ -14,7 +14,6 @@ mod chain;
 mod container;
 mod document;
 mod endorsement;
-mod issuer;
 mod mutation;
 mod near_miss;
 mod report;
