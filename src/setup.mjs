@@ -32,7 +32,11 @@ function fail(message) {
   process.exit(1);
 }
 
-const isBuilt = (name) => name === 'target' || name === 'node_modules' || name.endsWith('.node');
+/** File name of the guest verifier, below native/. */
+const GUEST = 'podseal-guest';
+
+const isBuilt = (name) =>
+  name === 'target' || name === 'node_modules' || name === GUEST || name.endsWith('.node');
 
 /** Paths of all files below `folders`, sorted; build output is left out. */
 function filesBelow(folders) {
@@ -112,12 +116,43 @@ function buildNative() {
       process.stderr.write('setup: cargo failed; going on without the native part\n');
       return false;
     }
-    // A new file in place of the old one: a running program may have the old one mapped.
-    const built = join(root, 'native/podseal.node');
     const library = LIBRARY[process.platform] ?? 'libpodseal_addon.so';
-    const copy = join(root, 'native/podseal.new.node');
-    copyFileSync(join(target, 'release', library), copy);
-    renameSync(copy, built);
+    replaceFile(join(target, 'release', library), join(root, 'native/podseal.node'));
+  });
+}
+
+/** A new file in place of the old one: a running program may have the old one mapped. */
+function replaceFile(from, to) {
+  const copy = to.endsWith('.node') ? to.replace(/node$/, 'new.node') : `${to}.new.node`;
+  copyFileSync(from, copy);
+  renameSync(copy, to);
+}
+
+/** What cargo builds the guest verifier for: it runs inside x86-64 Linux guests, without their C library. */
+const GUEST_TARGET = 'x86_64-unknown-linux-gnu';
+
+/** Builds the static guest verifier, where this machine can. Nothing else here needs it, so no failure ends this. */
+function buildGuest() {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return;
+  once('guest', ['native'], [`native/${GUEST}`], () => {
+    if (!hasCargo()) return false;
+    process.stderr.write('setup: building the guest verifier (about a minute, once)\n');
+    const target = join(root, 'native/target');
+    const cargoArgs = ['build', '--profile', 'guest', '--locked', '--quiet', '-p', GUEST];
+    const result = spawnSync(
+      'cargo',
+      [...cargoArgs, '--target', GUEST_TARGET, '--target-dir', target],
+      {
+        cwd: join(root, 'native'),
+        stdio: ['ignore', 2, 2],
+        env: { ...process.env, RUSTFLAGS: '-C target-feature=+crt-static' },
+      },
+    );
+    if (result.status !== 0) {
+      process.stderr.write('setup: cargo failed; going on without the guest verifier\n');
+      return false;
+    }
+    replaceFile(join(target, GUEST_TARGET, 'guest', GUEST), join(root, 'native', GUEST));
   });
 }
 
@@ -177,11 +212,13 @@ const tasks = {
     install();
     build();
     buildNative();
+    buildGuest();
   },
   async start() {
     install();
     build();
     buildNative();
+    buildGuest();
     if (args.length === 0) return await example();
     run(process.execPath, [join(root, 'dist/cli.js'), ...args], {
       cwd: process.env.INIT_CWD ?? root,
@@ -192,6 +229,7 @@ const tasks = {
     build();
     buildNative();
     buildVerdicts();
+    buildGuest();
     run(process.execPath, [
       join(root, 'node_modules/vitest/vitest.mjs'),
       'run',
@@ -210,6 +248,7 @@ const tasks = {
     install();
     build();
     buildNative();
+    buildGuest();
     run(process.execPath, [join(root, 'test/bench/main.mjs'), ...args]);
   },
 };

@@ -4,12 +4,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { benchAci } from './aci.mjs';
+import { benchAttest } from './attest.mjs';
 import { benchEngine } from './engine.mjs';
 import { benchLayers } from './layers.mjs';
 import { benchPolicy } from './policy.mjs';
 import { print } from './table.mjs';
 
-const BENCHES = { policy: benchPolicy, aci: benchAci, engine: benchEngine, layers: benchLayers };
+const BENCHES = {
+  policy: benchPolicy,
+  aci: benchAci,
+  engine: benchEngine,
+  layers: benchLayers,
+  attest: benchAttest,
+};
 
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !Object.hasOwn(BENCHES, name));

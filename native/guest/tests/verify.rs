@@ -5,7 +5,6 @@
     clippy::as_conversions,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stderr,
     clippy::unwrap_used,
     dead_code,
     missing_docs
