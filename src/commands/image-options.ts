@@ -79,6 +79,11 @@ export interface ImageRun {
   readonly locations: boolean;
 }
 
+/** True for --platform windows/... */
+export function isWindows(platform: string | undefined): boolean {
+  return platform?.startsWith('windows/') === true;
+}
+
 /** Opens what the options name. `references` are the images of this run: --username is for their one registry. */
 export async function openImages(
   options: ImageOptions,

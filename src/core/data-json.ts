@@ -42,17 +42,15 @@ function readNumber(digits: string): bigint | number | undefined {
 /** How a value is laid out. */
 interface Layout {
   readonly sorted: boolean;
-  readonly comma: string;
   readonly colon: string;
   /** Two blanks per level, one item a line. */
   readonly indented: boolean;
 }
 
-const COMPACT: Layout = { sorted: true, comma: ',', colon: ':', indented: false };
+const COMPACT: Layout = { sorted: true, colon: ':', indented: false };
 const COMPACT_IN_ORDER: Layout = { ...COMPACT, sorted: false };
-const PRETTY: Layout = { sorted: true, comma: ',', colon: ': ', indented: true };
+const PRETTY: Layout = { sorted: true, colon: ': ', indented: true };
 const PRETTY_IN_ORDER: Layout = { ...PRETTY, sorted: false };
-const ONE_LINE_IN_ORDER: Layout = { sorted: false, comma: ', ', colon: ': ', indented: false };
 
 /** One line without blanks, keys sorted. Throws MANIFEST_INVALID for a value that JSON cannot hold. */
 export function printCompact(value: DataValue): string {
@@ -72,11 +70,6 @@ export function printPretty(value: DataValue): string {
 /** As printPretty, keys in their own order. */
 export function printPrettyInOrder(value: DataValue): string {
   return print(value, PRETTY_IN_ORDER, '\n');
-}
-
-/** One line with a blank behind commas and colons, keys in their own order. */
-export function printOneLine(value: DataValue): string {
-  return print(value, ONE_LINE_IN_ORDER, '\n');
 }
 
 function print(value: DataValue, layout: Layout, newLine: string): string {
@@ -112,13 +105,13 @@ function printMap(map: DataMap, layout: Layout, newLine: string): string {
 function enclose(
   brackets: string,
   items: readonly string[],
-  { comma, indented }: Layout,
+  { indented }: Layout,
   newLine: string,
 ): string {
   if (items.length === 0) return brackets;
   const [open, close] = brackets;
-  if (!indented) return `${open}${items.join(comma)}${close}`;
-  return `${open}${newLine}  ${items.join(`${comma}${newLine}  `)}${newLine}${close}`;
+  if (!indented) return `${open}${items.join(',')}${close}`;
+  return `${open}${newLine}  ${items.join(`,${newLine}  `)}${newLine}${close}`;
 }
 
 const ASCII = /^[\x00-\x7f]*$/;

@@ -2,7 +2,13 @@
  * Text of image facts, format `podseal.image-facts/v1`: JSON as image-facts.schema.json says, `config` with the field
  * names of the OCI image spec. Unknown fields are refused; null counts as absent.
  */
-import { type Digest, parseDiffId, parseDigest, parseRootHash } from '../core/digest.js';
+import {
+  type Digest,
+  parseDiffId,
+  parseDigest,
+  parseRootHash,
+  type RootHash,
+} from '../core/digest.js';
 import { ToolError } from '../core/error.js';
 import { parseJson } from '../core/json.js';
 import {
@@ -24,7 +30,7 @@ import { LIMITS } from '../core/limits.js';
 import { compareBytes, withoutAbsent } from '../core/record.js';
 import { type ImageReference, parseReference, printReference } from '../core/reference.js';
 import { buildRunConfig, RUN_CONFIG_KEYS, readRunConfig } from './config.js';
-import type { ImageFacts, ImageFactsFile, ImageFactsLayer } from './facts.js';
+import type { ImageFacts, ImageFactsFile, ImageFactsLayer, WindowsHashes } from './facts.js';
 import { parsePlatform, printPlatform } from './platform.js';
 import type { ImageConfig, Platform, UserFileEntry } from './types.js';
 
@@ -40,7 +46,9 @@ const IMAGE_KEYS = [
   'configDigest',
   'config',
   'layers',
+  'windows',
 ];
+const WINDOWS_KEYS = ['layers', 'mountedCim'];
 const LAYER_KEYS = [
   'digest',
   'mediaType',
@@ -90,6 +98,7 @@ function buildImage(facts: ImageFacts) {
     configDigest: facts.configDigest,
     config: buildRunConfig(facts.config),
     layers: facts.layers.map(buildLayer),
+    windows: facts.windows,
   });
 }
 
@@ -121,6 +130,7 @@ const readImage: JsonReader<ImageFacts> = (value, place) => {
     configDigest: optionalField(object, 'configDigest', place, readDigest),
     config: requiredField(object, 'config', place, readConfig(platform)),
     layers: requiredField(object, 'layers', place, readLayers),
+    windows: optionalField(object, 'windows', place, readWindows),
   });
   checkReferenceDigests(references, facts, place);
   return facts;
@@ -142,6 +152,21 @@ function checkReferenceDigests(
     });
   });
 }
+
+const readWindows: JsonReader<WindowsHashes> = (value, place) => {
+  const object = readObject(value, place);
+  refuseUnknownKeys(object, WINDOWS_KEYS, place);
+  return {
+    layers: requiredField(object, 'layers', place, readHashes),
+    mountedCim: requiredField(object, 'mountedCim', place, readHashes),
+  };
+};
+
+const readHashes: JsonReader<readonly RootHash[]> = (value, place) => {
+  const hashes = arrayOf(inFacts(parseRootHash))(value, place);
+  if (hashes.length === 0) throw invalidAt(place, 'is empty', { want: 'at least one hash' });
+  return hashes;
+};
 
 const readLayers: JsonReader<readonly ImageFactsLayer[]> = (value, place) => {
   const layers = arrayOf(readLayer)(value, place);

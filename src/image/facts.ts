@@ -26,6 +26,16 @@ export interface ImageFacts {
   readonly config: ImageConfig;
   /** Base layer first, at least one. */
   readonly layers: readonly ImageFactsLayer[];
+  /** Of a Windows image, whose hashes only a component of Windows can make. */
+  readonly windows?: WindowsHashes;
+}
+
+/** What the vendor's tool says of a Windows image: 64 hex digits each. */
+export interface WindowsHashes {
+  /** Base layer first, at least one. */
+  readonly layers: readonly RootHash[];
+  /** Of the file systems (CIM) that the guest mounts, at least one. */
+  readonly mountedCim: readonly RootHash[];
 }
 
 export interface ImageFactsLayer {
@@ -219,6 +229,7 @@ function mergeTwo(a: ImageFacts, b: ImageFacts, files: string): ImageFacts {
     indexDigest: merge(a.indexDigest, b.indexDigest, 'indexDigest'),
     configDigest: merge(a.configDigest, b.configDigest, 'configDigest'),
     config: merge(a.config, b.config, 'config')!,
+    windows: merge(a.windows, b.windows, 'windows'),
     layers: a.layers.map((left, i) => {
       const right = b.layers[i]!;
       const at = (field: string) => `layers[${i}].${field}`;

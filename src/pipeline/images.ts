@@ -9,6 +9,7 @@ import {
   type ImageFacts,
   type ImageFactsIndex,
   requireFacts,
+  type WindowsHashes,
 } from '../image/facts.js';
 import { resolveImage } from '../image/resolve.js';
 import type {
@@ -195,6 +196,8 @@ export interface PolicyImage {
     readonly layers: readonly { readonly diffId: DiffId }[];
   };
   readonly layers: readonly Pick<LayerFacts, 'rootHashes' | 'userFiles'>[];
+  /** From facts only. */
+  readonly windows?: WindowsHashes;
 }
 
 /** What `--json` says of an image that went into a policy. */
@@ -230,6 +233,7 @@ function policyImageOf(reference: string, facts: ImageFacts): PolicyImage {
       layers: facts.layers.flatMap(({ diffId }) => (diffId === undefined ? [] : [{ diffId }])),
     },
     layers: facts.layers.map(({ rootHashes, userFiles = [] }) => ({ rootHashes, userFiles })),
+    ...(facts.windows === undefined ? {} : { windows: facts.windows }),
   };
 }
 

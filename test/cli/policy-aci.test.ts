@@ -234,10 +234,24 @@ describe('usage', () => {
     expect([result.status, result.stderr]).toEqual([2, expect.stringContaining('--debug-mode')]);
   });
 
-  it('Windows groups are refused with the reason', async () => {
+  it('Windows groups are refused with the reason, unless facts have their hashes', async () => {
     const { run, write } = workFolder();
     write('template.json', TEMPLATE.replace('"Linux"', '"Windows"'));
     const result = await run('template.json', ...PARAMETERS);
     expect([result.status, result.stderr]).toEqual([3, expect.stringContaining('Windows')]);
+    const hash = 'd'.repeat(64);
+    const image = {
+      references: ['example.org/web:1'],
+      platform: 'windows/amd64',
+      config: { User: 'ContainerUser' },
+      layers: [{}],
+      windows: { layers: [hash], mountedCim: [hash] },
+    };
+    write('facts.json', JSON.stringify({ format: 'podseal.image-facts/v1', images: [image] }));
+    const windows = ['--platform', 'windows/amd64', '--print'];
+    const known = await run('template.json', ...PARAMETERS, ...windows);
+    expect([known.status, known.stderr]).toEqual([0, expect.any(String)]);
+    expect(known.stdout).toContain(`"mounted_cim":["${hash}"]`);
+    expect(known.stdout).toContain('"user":"ContainerUser"');
   });
 });

@@ -5,7 +5,6 @@ import {
   parseJsonData,
   printCompact,
   printCompactInOrder,
-  printOneLine,
   printPretty,
   printPrettyInOrder,
 } from '../../src/core/data-json.js';
@@ -77,10 +76,6 @@ describe('printing', () => {
     expect(printPrettyInOrder(value)).toBe(`{\n  ${list},\n  ${map}\n}`);
   });
 
-  it('is one line with blanks', () => {
-    expect(printOneLine(parseJsonData('{"b":[1,2],"a":1}', 'x'))).toBe('{"b": [1, 2], "a": 1}');
-  });
-
   it('refuses what JSON cannot hold', () => {
     expect(() => printCompact([{ opaque: '2020-01-01' }])).toThrow(withCode('MANIFEST_INVALID'));
     expect(() => printCompact(Number.NaN)).toThrow(withCode('MANIFEST_INVALID'));
@@ -90,7 +85,7 @@ describe('printing', () => {
     fc.assert(
       fc.property(fc.json({ depthSize: 'medium' }), (text) => {
         const data = parseJsonData(text, 'x');
-        for (const print of [printCompactInOrder, printPrettyInOrder, printOneLine]) {
+        for (const print of [printCompactInOrder, printPrettyInOrder]) {
           expect(parseJsonData(print(data), 'x')).toEqual(data);
         }
         expect(JSON.parse(printCompact(data))).toEqual(JSON.parse(text));

@@ -67,6 +67,7 @@ const full = {
       ],
     },
   ],
+  windows: { layers: [hex('d')], mountedCim: [hex('e'), hex('f')] },
 };
 const textOf = (...images: unknown[]) => JSON.stringify({ format: FORMAT, images });
 const parse = (...images: unknown[]) => parseImageFacts(textOf(...images), 'f.json');
@@ -140,6 +141,11 @@ describe('parseImageFacts', () => {
     ['layers.0.userFiles.1.text', 'root', 'is not empty'],
     ['layers.0.userFiles.0.exactName', undefined, 'is missing'],
     ['layers.0.userFiles.0.mode', 1, 'is not a known field'],
+    ['windows', [], 'wrong type'],
+    ['windows.layers', [], 'is empty'],
+    ['windows.mountedCim', undefined, 'is missing'],
+    ['windows.mountedCim.0', 'x', 'is not valid'],
+    ['windows.cim', [], 'is not a known field'],
     ['comment', 'x', 'is not a known field'],
   ])('refuses %s = %j, and so does the schema', async (path, value, problem) => {
     const image = set(path, value);
@@ -152,6 +158,7 @@ describe('parseImageFacts', () => {
 
   it.each([
     ['config.User', null],
+    ['windows', null],
     ['config.Volumes', null],
     ['layers.0.size', null],
     ['layers.0.rootHashes', undefined],

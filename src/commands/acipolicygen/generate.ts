@@ -4,7 +4,7 @@ import type { NoticeSink } from '../../core/notice.js';
 import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
 import type { AcipolicygenSource } from '../../pipeline/acipolicygen/sources.js';
 import type { ContainerGroup } from '../../workload/container-group.js';
-import { openImages } from '../image-options.js';
+import { isWindows, openImages } from '../image-options.js';
 import { importsInPolicy, openImports, readImportFile } from './fragments.js';
 import type { AcipolicygenRun } from './run.js';
 
@@ -22,7 +22,6 @@ export async function generatePolicies(
       import('../../policy/aci/guests.js'),
       import('../../pipeline/images.js'),
     ]);
-  refuseWindows(flags.platform);
   const guest = findAciGuest(flags.guest);
   const notices = terminal.notice;
   const groups = await readWithAnswers(
@@ -37,6 +36,7 @@ export async function generatePolicies(
   const request = {
     groups,
     guest,
+    os: isWindows(flags.platform) ? ('windows' as const) : ('linux' as const),
     debugMode: flags.debugMode === true,
     stdio: flags.disableStdio !== true,
     omitId: flags.omitId === true,
@@ -80,14 +80,5 @@ function refuseSingleTar(tar: string | undefined, groups: readonly ContainerGrou
   throw new ToolError('USAGE_CONFLICT', 'one tar cannot hold the images of several containers', {
     got: tar,
     hints: ['give a JSON file: {"IMAGE:TAG": "FILE.tar", ...}'],
-  });
-}
-
-function refuseWindows(platform: string | undefined): void {
-  if (platform === undefined || !/^windows\b/.test(platform)) return;
-  throw new ToolError('MANIFEST_UNSUPPORTED', 'policies of Windows images cannot be made', {
-    got: platform,
-    want: 'linux/amd64',
-    hints: ['the hashes of Windows layers (CIM) come from a component of Windows itself'],
   });
 }

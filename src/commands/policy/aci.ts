@@ -3,7 +3,7 @@ import { EXIT, ToolError } from '../../core/error.js';
 import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
 import type { AciInput } from '../../pipeline/aci/sources.js';
 import type { AciGuest } from '../../policy/aci/guests.js';
-import { openImages } from '../image-options.js';
+import { isWindows, openImages } from '../image-options.js';
 import { conflict, type PolicyRun } from './options.js';
 
 /** Where the policies of one run come from and go to. */
@@ -93,6 +93,7 @@ async function generate(
       {
         groups,
         guest,
+        os: isWindows(options.platform) ? 'windows' : 'linux',
         debugMode: options.debugMode === true,
         stdio: options.stdio !== false,
         omitId: options.omitId === true,

@@ -29,6 +29,8 @@ import type { ImageIdentity, PolicyImage } from '../images.js';
 export interface AciRequest {
   readonly groups: readonly ContainerGroup[];
   readonly guest: AciGuest;
+  /** Of the images; `linux` where it is absent. */
+  readonly os?: 'linux' | 'windows';
   readonly debugMode: boolean;
   /** allow_stdio_access of every container. */
   readonly stdio: boolean;
@@ -69,6 +71,8 @@ export interface GeneratedAciPolicy {
 }
 
 const NEEDS: FactsNeeds = { formats: ['ext4'], diffIds: false, userFiles: false };
+/** Windows layers are not hashed: their hashes come with the facts, or not at all. */
+const WINDOWS_NEEDS: FactsNeeds = { ...NEEDS, formats: [] };
 
 /** The policies of all groups, in order. Every image is read before the first policy is made. */
 export async function generateAci(
@@ -91,8 +95,8 @@ export async function buildGroups(
   request: AciRequest,
   ports: AciPorts,
 ): Promise<readonly BuiltGroup[]> {
-  for (const group of request.groups) assertPossible(group, request.importsOf !== undefined);
-  const images = await obtainAll(request.groups, ports);
+  for (const group of request.groups) assertPossible(group, request);
+  const images = await obtainAll(request, ports);
   const options = { ...request, notices: ports.notices };
   return request.groups.map((group) => {
     const references = new Set(group.containers.map(({ image }) => image));
@@ -115,26 +119,30 @@ function buildContainers(
   return group.containers.map((container) => {
     const image = imageOf(images, container.image);
     noteLatest(container.image, container.at, options.notices);
-    return buildContainer(group, container, groupImage(image), options);
+    return buildContainer(group, container, groupImage(image, options.os), options);
   });
 }
 
-function assertPossible(group: ContainerGroup, importsStandalone: boolean): void {
-  if (group.os === 'windows') {
-    throw new ToolError(
-      'MANIFEST_UNSUPPORTED',
-      'policies of Windows container groups cannot be made',
-      {
-        where: group.at,
-        want: 'osType Linux',
-        hints: [
-          'the hashes of Windows layers (CIM) come from a component of Windows itself: make this policy on Windows with the tool of the vendor',
-        ],
-      },
-    );
+function assertPossible(group: ContainerGroup, request: AciRequest): void {
+  const { os = 'linux', guest, importsOf } = request;
+  if (os === 'windows' && guest.windowsFrameworkVersion === undefined) {
+    throw new ToolError('USAGE_CONFLICT', `guest ${guest.id} has no policies for Windows`);
+  }
+  if (os === 'windows' && group.definitions !== undefined) {
+    throw new ToolError('USAGE_CONFLICT', 'container definitions are for Linux only');
+  }
+  if (group.os === 'windows' && os !== 'windows') {
+    throw windowsUnsupported('the container group is for Windows', group.at);
+  }
+  if (group.source === 'arm' && group.os !== os) {
+    throw new ToolError('USAGE_CONFLICT', 'the container group is for another platform', {
+      where: group.at,
+      want: os,
+      got: group.os,
+    });
   }
   const [standalone] = group.standaloneFragments;
-  if (standalone !== undefined && !importsStandalone) {
+  if (standalone !== undefined && importsOf === undefined) {
     throw new ToolError('MANIFEST_UNSUPPORTED', 'standalone fragments are not imported yet', {
       where: group.at,
       got: standalone,
@@ -150,18 +158,30 @@ function assertPossible(group: ContainerGroup, importsStandalone: boolean): void
   }
 }
 
+function windowsUnsupported(message: string, where: string): ToolError {
+  return new ToolError('MANIFEST_UNSUPPORTED', `${message}, and its layers cannot be hashed`, {
+    where,
+    want: 'osType Linux',
+    hints: [
+      'the hashes of Windows layers (CIM) come from a component of Windows itself',
+      'with --platform windows/amd64 they are taken from --image-facts, member windows of the image',
+    ],
+  });
+}
+
 type ObtainedImages = ReadonlyMap<string, ObtainedImage>;
 
 /** All images at once; layers are hashed as the reader's bound allows. */
 async function obtainAll(
-  groups: readonly ContainerGroup[],
+  { groups, os }: AciRequest,
   { obtain }: AciPorts,
 ): Promise<ObtainedImages> {
+  const needs = os === 'windows' ? WINDOWS_NEEDS : NEEDS;
   const references = new Set(
     groups.flatMap(({ containers }) => containers.map(({ image }) => image)),
   );
   const work = [...references].map(
-    async (reference) => [reference, await obtain(reference, NEEDS)] as const,
+    async (reference) => [reference, await obtain(reference, needs)] as const,
   );
   await Promise.allSettled(work);
   return new Map(await Promise.all(work));
@@ -173,7 +193,12 @@ function imageOf(images: ObtainedImages, reference: string): ObtainedImage {
   return image;
 }
 
-function groupImage({ image, layers }: ObtainedImage): GroupImage {
+function groupImage(obtained: ObtainedImage, os: AciOptions['os']): GroupImage {
+  const { image, layers, windows } = obtained;
+  if (os === 'windows') {
+    if (windows !== undefined) return { config: image.config, ...windows };
+    throw windowsUnsupported(`image ${image.reference} is for Windows`, image.reference);
+  }
   return {
     config: image.config,
     layers: layers.map(({ rootHashes }, i) => {

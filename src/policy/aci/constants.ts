@@ -93,6 +93,9 @@ export const SIGNAL_NUMBERS: ReadonlyMap<string, bigint> = new Map(
 
 export const UMASK = '0022';
 export const DEFAULT_WORKING_DIR = '/';
+export const WINDOWS_WORKING_DIR = 'C:\\';
+/** What debug mode lets start in a Windows container. */
+export const WINDOWS_SHELL = 'cmd.exe';
 export const PAUSE_LAYER = '16b514057a06ad665f92c02863aca074fd5976c755d26bff16365299169e8415';
 export const PAUSE_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

@@ -9,10 +9,17 @@ import type {
   GroupExecProcess,
 } from '../../workload/container-group.js';
 import { buildCapabilities } from './capabilities.js';
-import { DEBUG_COMMANDS, DEFAULT_WORKING_DIR, isSidecar, SIGNAL_NUMBERS } from './constants.js';
-import { buildEnvRules } from './env.js';
+import {
+  DEBUG_COMMANDS,
+  DEFAULT_WORKING_DIR,
+  isSidecar,
+  SIGNAL_NUMBERS,
+  WINDOWS_SHELL,
+  WINDOWS_WORKING_DIR,
+} from './constants.js';
+import { buildEnvRules, buildImageRules, envRule } from './env.js';
 import type { AciGuest } from './guests.js';
-import { buildMounts } from './mounts.js';
+import { buildMount, buildMounts } from './mounts.js';
 import { buildUser } from './user.js';
 
 /** What of an image goes into a policy. */
@@ -21,13 +28,17 @@ export interface GroupImage {
     ImageConfig,
     'env' | 'entrypoint' | 'cmd' | 'workingDir' | 'user' | 'stopSignal'
   >;
-  /** Root hashes (ext4), base layer first, at least one. */
+  /** Root hashes (ext4), or hashes of Windows layers; base layer first, at least one. */
   readonly layers: readonly string[];
+  /** Hashes of the file systems that a Windows guest mounts. */
+  readonly mountedCim?: readonly string[];
 }
 
 /** What the user decides about all containers. */
 export interface AciOptions {
   readonly guest: AciGuest;
+  /** `linux` where it is absent. */
+  readonly os?: 'linux' | 'windows';
   readonly debugMode: boolean;
   /** allow_stdio_access of every container. */
   readonly stdio: boolean;
@@ -55,6 +66,10 @@ export function buildContainer(
       hints: ['a container needs a file system: rebuild the image with at least one layer'],
     });
   }
+  if (options.os === 'windows') {
+    const object = buildWindowsObject(group, source, image, options);
+    return { source, object: options.omitId ? withoutId(object) : object };
+  }
   const sidecar = isSidecar(source.writtenImage);
   // Of side-cars only the layers and the working directory are taken, unless the image is all that there is.
   const whole = !sidecar || group.source === 'image';
@@ -78,6 +93,35 @@ export function buildContainer(
     working_dir: source.workingDir || image.config.workingDir || DEFAULT_WORKING_DIR,
   });
   return { source, object: options.omitId ? withoutId(object) : object };
+}
+
+/** The object of a Windows container (16): no defaults, and no rules that Linux alone has. */
+function buildWindowsObject(
+  group: ContainerGroup,
+  source: GroupContainer,
+  { config, layers, mountedCim = [] }: GroupImage,
+  { stdio, debugMode, notices }: AciOptions,
+): DataMap {
+  const imageRules = buildImageRules(source.env, config.env);
+  const shell: readonly GroupExecProcess[] = debugMode
+    ? [{ command: [WINDOWS_SHELL], signals: [] }]
+    : [];
+  return mapOf({
+    allow_stdio_access: stdio,
+    command: commandOf(group, source, config),
+    env_rules: [...source.env, ...imageRules].map((rule) => envRule(rule.pattern, rule.strategy)),
+    exec_processes: [...source.execProcesses, ...shell].map(({ command, signals }) =>
+      mapOf({ command, signals }),
+    ),
+    id: source.id,
+    layers,
+    mounted_cim: mountedCim,
+    mounts: source.mounts.map(buildMount),
+    name: source.name,
+    signals: signalsOf(source, config.stopSignal, notices),
+    user: config.user ?? '',
+    working_dir: source.workingDir || config.workingDir || WINDOWS_WORKING_DIR,
+  });
 }
 
 /** The command that runs (6.3). */

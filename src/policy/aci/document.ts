@@ -20,8 +20,8 @@ import { buildUser } from './user.js';
 /** What a policy says, before it is text. */
 export interface AciPolicyDocument {
   readonly guest: AciGuest;
-  /** `sidecar`: the short text of a group that starts with a side-car of the platform. */
-  readonly form: 'policy' | 'sidecar';
+  /** `sidecar`: the short text of a group that starts with a side-car of the platform. `windows`: other rules. */
+  readonly form: 'policy' | 'sidecar' | 'windows';
   readonly fragments: readonly DataMap[];
   readonly containers: readonly DataMap[];
   readonly debugMode: boolean;
@@ -43,6 +43,7 @@ export function buildAciDocument(
   choice: FragmentChoice,
   options: AciOptions,
 ): AciPolicyDocument {
+  if (options.os === 'windows') return buildWindowsDocument(group, containers, choice, options);
   const pause = holdsOnlySidecars(containers) ? [] : [buildPauseContainer(options)];
   const definitions = (group.definitions ?? []).map((one) => completeDefinition(one, group.at));
   return {
@@ -51,6 +52,22 @@ export function buildAciDocument(
     fragments: buildFragments(group, choice, options.guest),
     containers: [...containers.map(({ object }) => object), ...pause, ...definitions],
     debugMode: options.debugMode,
+  };
+}
+
+/** Without pause container, whatever the containers are. */
+function buildWindowsDocument(
+  group: ContainerGroup,
+  containers: readonly BuiltContainer[],
+  choice: FragmentChoice,
+  { guest, debugMode }: AciOptions,
+): AciPolicyDocument {
+  return {
+    guest,
+    form: 'windows',
+    fragments: buildFragments(group, choice, guest),
+    containers: containers.map(({ object }) => object),
+    debugMode,
   };
 }
 

@@ -23,16 +23,24 @@ export function buildEnvRules(
   imageEnv: readonly string[] = [],
   { sidecar, guest }: EnvContext,
 ): readonly DataMap[] {
-  const ofInput = namesOf(env);
-  const ofImage = imageEnv
-    .map((entry) => (entry.includes('=') ? entry : `${entry}=`))
-    .filter((entry) => !ofInput.has(nameOf(entry)))
-    .map((pattern): GroupEnvRule => ({ pattern, strategy: 'string' }));
+  const ofImage = buildImageRules(env, imageEnv);
   if (sidecar) return print([...env, ...ofImage], guest);
-  const known = new Set([...ofInput, ...namesOf(ofImage)]);
+  const known = new Set([...namesOf(env), ...namesOf(ofImage)]);
   const defaults = DEFAULT_ENV_RULES.filter(({ pattern }) => !known.has(nameOf(pattern)));
   const ofNode = group.defaults === 'vn2' ? VIRTUAL_NODE_ENV_RULES : [];
   return print([...env, ...ofImage, ...defaults, ...ofNode], guest);
+}
+
+/** The variables of an image that the input does not set. */
+export function buildImageRules(
+  env: readonly GroupEnvRule[],
+  imageEnv: readonly string[] = [],
+): readonly GroupEnvRule[] {
+  const ofInput = namesOf(env);
+  return imageEnv
+    .map((entry) => (entry.includes('=') ? entry : `${entry}=`))
+    .filter((entry) => !ofInput.has(nameOf(entry)))
+    .map((pattern) => ({ pattern, strategy: 'string' }));
 }
 
 function print(rules: readonly GroupEnvRule[], guest: AciGuest): readonly DataMap[] {

@@ -7,6 +7,8 @@ export interface AciGuest {
   readonly frameworkVersion: string;
   /** minimum_svn of the infrastructure fragment. */
   readonly infrastructureSvn: string;
+  /** Of policies of Windows groups; absent where there are none. */
+  readonly windowsFrameworkVersion?: string;
   /** The policy hands rw_mount_device to the framework. */
   readonly rwMountDevice: boolean;
   /** Variables are sorted by pattern, in code-point order. */
@@ -31,6 +33,7 @@ const ACI_GUESTS: readonly AciGuest[] = [
     ...RELEASE_1_3_1,
     id: 'confcom-2.0.1',
     apiVersion: '0.11.0',
+    windowsFrameworkVersion: '0.4.1',
     infrastructureSvn: '4',
     rwMountDevice: true,
   },

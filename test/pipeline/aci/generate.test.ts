@@ -75,6 +75,51 @@ describe('generateAci', () => {
     expect(notices.map(({ code }) => code)).toEqual(moves ? ['image-latest'] : []);
   });
 
+  it('makes policies of Windows groups from hashes that come with the facts', async () => {
+    const windows = { layers: ['b'.repeat(64)], mountedCim: ['c'.repeat(64)] } as never;
+    const plain = ports();
+    const obtain: AciPorts['obtain'] = async (reference, needs) => {
+      expect(needs.formats).toEqual([]);
+      return { ...(await plain.obtain(reference, needs)), layers: [], windows };
+    };
+    const env = [{ pattern: 'A=1', strategy: 'string' }] as const;
+    const group = containerGroup({ os: 'windows', containers: [groupContainer({ env })] });
+    const forWindows = { ...request(group), os: 'windows' as const, debugMode: true };
+    const [one] = await generateAci(forWindows, { ...plain, obtain });
+    expect(one?.policy).toContain('framework_version := "0.4.1"');
+    expect(one?.policy).toContain('\nmount_cims := data.framework.mount_cims\n');
+    expect(one?.policy).not.toContain('allow_unencrypted_scratch');
+    const text = /containers := (.*)/.exec(one?.policy ?? '')?.[1] ?? '';
+    expect(JSON.parse(text)).toEqual([
+      {
+        allow_stdio_access: true,
+        command: null,
+        env_rules: [{ pattern: 'A=1', required: false, strategy: 'string' }],
+        exec_processes: [{ command: ['cmd.exe'], signals: [] }],
+        id: 'example.org/app:1',
+        layers: ['b'.repeat(64)],
+        mounted_cim: ['c'.repeat(64)],
+        mounts: [],
+        name: 'app',
+        signals: [],
+        user: '',
+        working_dir: 'C:\\',
+      },
+    ]);
+    await expect(failureOf(() => generateAci(forWindows, plain))).resolves.toMatchObject({
+      code: 'MANIFEST_UNSUPPORTED',
+    });
+    for (const change of [
+      { guest: findAciGuest('confcom-1.3.1') },
+      { groups: [containerGroup()] },
+      { groups: [containerGroup({ source: 'definitions', definitions: [] })] },
+    ]) {
+      await expect(
+        failureOf(() => generateAci({ ...forWindows, ...change }, { ...plain, obtain })),
+      ).resolves.toMatchObject({ code: 'USAGE_CONFLICT' });
+    }
+  });
+
   it('refuses Windows, and more containers than a policy may have', async () => {
     const windows = generateAci(request(containerGroup({ os: 'windows' })), ports());
     await expect(failureOf(() => windows)).resolves.toMatchObject({ code: 'MANIFEST_UNSUPPORTED' });
