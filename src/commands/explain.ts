@@ -1,14 +1,14 @@
-/** `podseal explain`: why a kata policy refuses a request. */
+/** `podseal explain`: why a policy refuses a request. */
 import type { Command } from 'commander';
 import { EXIT, ToolError } from '../core/error.js';
 import { showUnseen } from '../core/page.js';
 import type { Terminal } from '../io/terminal.js';
 import type { Explanation } from '../pipeline/explain.js';
 import type { OpenedPolicy } from '../pipeline/open-policy.js';
-import type { FailedCheck } from '../policy/kata/explain/check.js';
 import type { ErrorText } from '../rego/error-text.js';
 import type { LoggedRequest } from '../rego/request-log.js';
 import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
+import { printExplanation } from './explain/print.js';
 import { openEngine } from './options.js';
 
 interface ExplainOptions {
@@ -24,21 +24,24 @@ interface ExplainOptions {
 export function addExplainCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('explain')
-    .summary('say why a kata policy refuses a request')
+    .summary('say why a policy refuses a request')
     .description(
-      'Run requests through a kata policy and say of each refused one which checks fail for which container, what the policy allows and what the request has, and what to change in the YAML. The policy itself is asked whether the request would pass with these changes. Exit status 10 if any request is refused.',
+      'Run requests through a policy of a kata agent or a CCE policy of ACI, and say of each refused one which checks fail for which container, what the policy allows and what the request has, and what to change in the YAML or template. The policy itself is asked whether the request would pass with these changes. Exit status 10 if any request is refused.',
     )
     .argument('[policy]', 'policy text, its base64, initdata, or a manifest with embedded policies')
     .argument(
       '[requests]',
-      'JSON lines {"kind": ..., "request": {...}}; earlier lines build the state',
+      'JSON lines {"kind": ..., "request": {...}}, for CCE policies {"enforcementPoint": ..., "input": {...}}; earlier lines build the state',
     )
     .optionsGroup('Requests:')
     .option('--from-error <file>', 'the text of an error as kubelet, containerd or a log prints it')
     .option('--line <number>', 'explain the request of this line only')
     .optionsGroup('Policy:')
     .option('--workload <name>', 'the workload of a manifest with several policies')
-    .option('--guest <profile>', 'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1')
+    .option(
+      '--guest <profile>',
+      'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1; framework-0.3.0, framework-0.5.0',
+    )
     .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)');
   addOutputOptions(command)
     .addHelpText(
@@ -47,7 +50,9 @@ export function addExplainCommand(program: Command, context: CommandContext): vo
 Examples:
   podseal explain pod.yaml /tmp/policy.jsonl
   kubectl describe pod web | podseal explain pod.yaml --from-error -
-  podseal explain --from-error error.txt`,
+  podseal explain --from-error error.txt
+  podseal explain arm.json requests.jsonl --line 7
+  az container show ... | podseal explain arm.json --from-error -`,
     )
     .action((policy: string | undefined, requests: string | undefined, options: ExplainOptions) =>
       run(policy, requests, options, context),
@@ -64,11 +69,17 @@ async function run(
   const terminal = context.terminal(readOutputOptions(options as Record<string, unknown>));
   const work: Work = { options, terminal, context };
   if (options.fromError !== undefined) return explainError(file, options.fromError, work);
-  const [{ readTextFile }, { parseRequestLog }] = await Promise.all([
+  const [{ readTextFile }, { parseRequestLog }, { isCcePolicy }] = await Promise.all([
     import('../io/files.js'),
     import('../rego/request-log.js'),
+    import('../policy/aci/read-policy.js'),
   ]);
   const policy = await openPolicyFile(file ?? '', work);
+  if (isCcePolicy(policy.text)) {
+    const { explainCce } = await import('./explain/cce.js');
+    const explained = await explainCce(policy, requests ?? '', options, terminal);
+    return printAll(explained, work);
+  }
   const logged = parseRequestLog(await readTextFile(requests ?? ''), requests ?? '');
   checkLine(logged, options.line);
   const explained = await explainAll(policy, logged, work);
@@ -146,7 +157,12 @@ async function explainError(
     import('../io/files.js'),
     import('../rego/error-text.js'),
   ]);
-  const told = readErrorText(await readTextFile(errorFile));
+  const text = await readTextFile(errorFile);
+  const { explainDenialText } = await import('./explain/cce.js');
+  const open = async () => (file === undefined ? undefined : openPolicyFile(file, work));
+  const denied = await explainDenialText(text, open, work.options, work.terminal);
+  if (denied) return work.context.finish(EXIT.denied);
+  const told = readErrorText(text);
   if (told.kind === undefined) {
     throw new ToolError('REQUEST_INVALID', 'the text is not that of a refused request', {
       where: errorFile,
@@ -201,42 +217,6 @@ function asJson(
 ): string {
   const product = { format: 'podseal.explain/v1', ...parts, notices };
   return `${JSON.stringify(product, null, 2)}\n`;
-}
-
-const TRIALS: Readonly<Record<Explanation['trial'], string>> = {
-  allowed: 'with this put right, the policy allows the request',
-  located: 'these are the parts that the policy refuses; each was tried on the policy by itself',
-  refused: 'the policy refuses the request even with this put right: there is a further reason',
-  untried: '',
-};
-
-function printExplanation(one: ExplainedRequest): string {
-  const where = one.line === undefined ? '' : `line ${one.line}: `;
-  const lines = [
-    `${where}${one.decision} ${one.kind}${one.reason === null ? '' : `: ${one.reason}`}`,
-  ];
-  if (one.nearest !== undefined) {
-    const others = one.others.map(({ subject, failed }) => `${subject} (${failed})`);
-    const rest = others.length === 0 ? '' : `; failed checks of the others: ${others.join(', ')}`;
-    lines.push(`  nearest in the policy: ${one.nearest.subject}${rest}`);
-  }
-  for (const [i, failed] of one.failed.entries()) lines.push(...printFailed(failed, i + 1));
-  if (one.failed.length === 0) {
-    lines.push('  the comparison finds nothing: only the rules of this policy know the reason');
-  }
-  const trial = TRIALS[one.trial];
-  if (trial !== '') lines.push(`  ${trial}`);
-  return lines.map((line) => `${showUnseen(line)}\n`).join('');
-}
-
-function printFailed(failed: FailedCheck, number: number): readonly string[] {
-  const { message, path, policy, request, fix } = failed;
-  return [
-    `  ${number}. ${message}${path === '' ? '' : ` (${path})`}`,
-    ...(policy === undefined ? [] : [`     policy:  ${policy}`]),
-    ...(request === undefined ? [] : [`     request: ${request}`]),
-    `     fix:     ${fix}`,
-  ];
 }
 
 function printError(told: ErrorText): string {

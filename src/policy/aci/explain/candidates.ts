@@ -1,0 +1,157 @@
+/** Candidates for a denied request, nearest first: containers or processes of the policy with the conditions that they fail. */
+import type { JsonObject } from '../../../core/json.js';
+import type { FailedCheck } from '../../kata/explain/check.js';
+import {
+  type ContainerScope,
+  compareCreate,
+  compareExec,
+  compareExternal,
+} from './compare-container.js';
+import {
+  compareCceRequest,
+  compareOverlay,
+  notStarted,
+  type RequestScope,
+} from './compare-request.js';
+import { memberOf, objectsOf } from './matching.js';
+
+export interface CceCandidateReport {
+  /** Place among the candidates; -1 for requests about no container. */
+  readonly index: number;
+  readonly subject: string;
+  readonly failed: readonly FailedCheck[];
+}
+
+/** All that a comparison looks at. */
+export interface CceComparison extends RequestScope {
+  readonly point: string;
+  readonly defaultMounts: readonly JsonObject[];
+  readonly privilegedMounts: readonly JsonObject[];
+}
+
+/** The candidates with what each fails, those that fail least first. */
+export function rankCandidates(comparison: CceComparison): readonly CceCandidateReport[] {
+  const found = reportsOf(comparison);
+  return found.toSorted((a, b) => a.failed.length - b.failed.length);
+}
+
+function reportsOf(comparison: CceComparison): readonly CceCandidateReport[] {
+  const { point, document, input, metadata } = comparison;
+  switch (point) {
+    case 'create_container':
+      return candidatesOf(comparison).map((container, index) => ({
+        index,
+        subject: subjectOf(container, index),
+        failed: [...alreadyStarted(comparison), ...compareCreate(scopeOf(comparison, container))],
+      }));
+    case 'exec_in_container':
+      return candidatesOf(comparison).map((container, index) => ({
+        index,
+        subject: subjectOf(container, index),
+        failed: [...notStarted(comparison), ...compareExec(scopeOf(comparison, container))],
+      }));
+    case 'signal_container_process':
+      return candidatesOf(comparison).map((container, index) => ({
+        index,
+        subject: subjectOf(container, index),
+        failed: [...notStarted(comparison), ...compareSignal(container, input)],
+      }));
+    case 'mount_overlay':
+      return document.containers.map((container, index) => ({
+        index,
+        subject: subjectOf(container as unknown as JsonObject, index),
+        failed: compareOverlay(comparison, index),
+      }));
+    case 'exec_external':
+      return document.external_processes.map((process, index) => ({
+        index,
+        subject: `external process ${index + 1}`,
+        failed: compareExternal(scopeOf(comparison, process as unknown as JsonObject)),
+      }));
+    default:
+      return [
+        {
+          index: -1,
+          subject: point,
+          failed:
+            compareCceRequest(point, { document, input, metadata, matches: comparison.matches }) ??
+            [],
+        },
+      ];
+  }
+}
+
+/** Those that the mounted overlay left; all of the policy where none was mounted. */
+function candidatesOf({ document, input, metadata }: CceComparison): readonly JsonObject[] {
+  const matches = memberOf(metadata, 'matches')[String(input.containerID)];
+  const left = objectsOf(matches);
+  return left.length > 0 ? left : (document.containers as unknown as readonly JsonObject[]);
+}
+
+function scopeOf(comparison: CceComparison, container: JsonObject): ContainerScope {
+  const { document, input, metadata, point } = comparison;
+  const started = memberOf(memberOf(metadata, 'started'), String(input.containerID));
+  return {
+    container,
+    input,
+    matches: comparison.matches,
+    defaultMounts: comparison.defaultMounts,
+    privilegedMounts: comparison.privilegedMounts,
+    shares: memberOf(metadata, 'p9mounts'),
+    isPrivileged:
+      point === 'create_container' ? input.privileged === true : started.privileged === true,
+    dropsVariables: document.flags.allow_environment_variable_dropping,
+    dropsCapabilities: document.flags.allow_capability_dropping,
+  };
+}
+
+function alreadyStarted({ input, metadata }: CceComparison): readonly FailedCheck[] {
+  const id = String(input.containerID);
+  const wasStarted = memberOf(metadata, 'started')[id] !== undefined;
+  const isMounted = memberOf(metadata, 'matches')[id] !== undefined;
+  if (isMounted && !wasStarted) return [];
+  return [
+    {
+      id: wasStarted ? 'started-before' : 'no-overlay',
+      path: 'containerID',
+      message: wasStarted
+        ? 'a container with this id was created before'
+        : 'no overlay was mounted for this container, so no container of the policy can be meant',
+      request: id,
+      fix: wasStarted
+        ? 'guests never create an id twice: the host must choose another'
+        : 'see which layers are refused: the mounts before this request fail already',
+      repairs: [],
+    },
+  ];
+}
+
+function compareSignal(container: JsonObject, input: JsonObject): readonly FailedCheck[] {
+  const isInit = input.isInitProcess === true;
+  const entries = objectsOf(container.exec_processes);
+  const entry = entries.find(
+    ({ command }) => JSON.stringify(command) === JSON.stringify(input.argList),
+  );
+  const allowed = isInit ? container.signals : entry?.signals;
+  const signals = Array.isArray(allowed) ? allowed : [];
+  if (signals.includes(input.signal)) return [];
+  return [
+    {
+      id: 'signal',
+      path: 'signal',
+      message: isInit
+        ? 'the first process may not get this signal'
+        : "the command may not get this signal, or is not one of the container's",
+      policy: JSON.stringify(signals),
+      request: JSON.stringify(input.signal ?? null),
+      fix: 'signals of the first process come from STOPSIGNAL of the image, those of commands from execProcesses of a JSON configuration',
+      repairs: [],
+    },
+  ];
+}
+
+function subjectOf(container: JsonObject, index: number): string {
+  const { name, id } = container;
+  const told = [name, id].find((one) => typeof one === 'string');
+  return `container ${typeof told === 'string' ? told : index + 1}`;
+}
