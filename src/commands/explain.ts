@@ -31,7 +31,7 @@ export function addExplainCommand(program: Command, context: CommandContext): vo
     .argument('[policy]', 'policy text, its base64, initdata, or a manifest with embedded policies')
     .argument(
       '[requests]',
-      'JSON lines {"kind": ..., "request": {...}}, for CCE policies {"enforcementPoint": ..., "input": {...}}; earlier lines build the state',
+      'JSON lines {"kind": ..., "request": {...}}, for CCE policies {"enforcementPoint": ..., "input": {...}}; earlier lines build the state; or the text of a denial',
     )
     .optionsGroup('Requests:')
     .option('--from-error <file>', 'the text of an error as kubelet, containerd or a log prints it')
@@ -75,12 +75,17 @@ async function run(
     import('../policy/aci/read-policy.js'),
   ]);
   const policy = await openPolicyFile(file ?? '', work);
+  const text = await readTextFile(requests ?? '');
   if (isCcePolicy(policy.text)) {
-    const { explainCce } = await import('./explain/cce.js');
-    const explained = await explainCce(policy, requests ?? '', options, terminal);
-    return printAll(explained, work);
+    const { explainCce, explainDenialText } = await import('./explain/cce.js');
+    const isDenial = await explainDenialText(text, async () => policy, options, terminal);
+    if (isDenial) return context.finish(EXIT.denied);
+    return printAll(
+      await explainCce(policy, { text, file: requests ?? '' }, options, terminal),
+      work,
+    );
   }
-  const logged = parseRequestLog(await readTextFile(requests ?? ''), requests ?? '');
+  const logged = parseRequestLog(text, requests ?? '');
   checkLine(logged, options.line);
   const explained = await explainAll(policy, logged, work);
   const wanted = explained.filter(

@@ -17,21 +17,21 @@ export interface CceExplainOptions {
 
 const DEFAULT_GUEST = 'framework-0.5.0';
 
-/** Explains the refused ones of the requests of a file; with `--line` that one alone. */
+/** Explains the refused ones of requests; with `--line` that one alone. */
 export async function explainCce(
   policy: OpenedPolicy,
-  requestFile: string,
+  { text, file }: { readonly text: string; readonly file: string },
   { guest = DEFAULT_GUEST, line }: CceExplainOptions,
   terminal: Terminal,
 ): Promise<readonly CceExplanation[]> {
-  const [files, { parseCceRequests }, { explainCceRequests }, { openFrameworkEngine }] =
-    await Promise.all([
-      import('../../io/files.js'),
+  const [{ parseCceRequests }, { explainCceRequests }, { openFrameworkEngine }] = await Promise.all(
+    [
       import('../../rego/aci/requests.js'),
       import('../../pipeline/aci/explain.js'),
       import('../../io/framework-engine.js'),
-    ]);
-  const { requests } = parseCceRequests(await files.readTextFile(requestFile), requestFile);
+    ],
+  );
+  const { requests } = parseCceRequests(text, file);
   const isThere = line === undefined || requests.some((one) => String(one.line) === line);
   if (!isThere) {
     throw new ToolError('USAGE_CONFLICT', `there is no request in line ${line}`, {

@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
-import type { JsonObject, JsonValue } from '../../../src/core/json.js';
-import { isJsonObject } from '../../../src/core/json-equal.js';
+import type { JsonObject } from '../../../src/core/json.js';
 import type { Notice } from '../../../src/core/notice.js';
 import { openFrameworkEngine } from '../../../src/io/framework-engine.js';
 import { checkCceStart, startSteps } from '../../../src/pipeline/aci/self-check.js';
 import { requireCceDocument } from '../../../src/policy/aci/read-policy.js';
 import { CceSession } from '../../../src/rego/aci/session.js';
 import { CONTAINER, policyText } from '../../policy/aci/sample-policy.js';
+import { changesOf, pathText, withChange } from '../../support/request-changes.js';
 import { vectorsDir } from '../../support/vectors.js';
 
 const GUEST = 'framework-0.5.0';
@@ -94,34 +94,6 @@ describe('the self-check of CCE policies', () => {
   });
 });
 
-/** Every leaf of a request with another value, and every list with one element more. */
-function changesOf(value: JsonValue, path: readonly (string | number)[] = []): readonly Change[] {
-  if (Array.isArray(value)) {
-    const inner = value.flatMap((one: JsonValue, i) => changesOf(one, [...path, i]));
-    return [...inner, { path, value: [...value, 'another'] }];
-  }
-  if (isJsonObject(value)) {
-    return Object.entries(value).flatMap(([key, one]) => changesOf(one, [...path, key]));
-  }
-  if (typeof value === 'boolean') return [{ path, value: !value }];
-  if (typeof value === 'number') return [{ path, value: value + 1 }];
-  return [{ path, value: `${String(value)}X` }];
-}
-
-interface Change {
-  readonly path: readonly (string | number)[];
-  readonly value: JsonValue;
-}
-
-function withChange(whole: JsonValue, [key, ...rest]: Change['path'], value: JsonValue): JsonValue {
-  if (key === undefined) return value;
-  if (Array.isArray(whole)) {
-    return whole.map((one: JsonValue, i) => (i === key ? withChange(one, rest, value) : one));
-  }
-  const object = whole as JsonObject;
-  return { ...object, [key]: withChange(object[key] ?? null, rest, value) };
-}
-
 /** What a request may say without another answer, with the reason. */
 const FREE: readonly (readonly [point: string, path: RegExp, why: string])[] = [
   ['*', /^mountPathRegex$/, 'the guest itself gives the pattern; a wrong one refuses'],
@@ -144,11 +116,6 @@ const FREE: readonly (readonly [point: string, path: RegExp, why: string])[] = [
   ['signal_container_process', /^argList/, 'the command of the first process is not looked at'],
   ['get_properties', /./, 'nothing is asked'],
 ];
-
-const pathText = (path: Change['path']) =>
-  path
-    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${part}`))
-    .join('');
 
 describe('a start with one value changed', () => {
   it('is refused, except where the policy leaves the value open', async () => {

@@ -3,7 +3,7 @@
  * fails (spec aci-framework 6.9, 6.10 and 7), with what to change in the template or manifest.
  */
 import type { JsonObject, JsonValue } from '../../../core/json.js';
-import { sameJson } from '../../../core/json-equal.js';
+import { isJsonObject, sameJson } from '../../../core/json-equal.js';
 import { type FailedCheck, shown } from '../../kata/explain/check.js';
 import {
   allowedCapabilities,
@@ -155,10 +155,12 @@ function missingVariable(rule: JsonObject): FailedCheck {
 
 function mounts(scope: ContainerScope): readonly FailedCheck[] {
   const { container, input } = scope;
-  return objectsOf(input.mounts).flatMap((mount, index): readonly FailedCheck[] => {
+  const given = Array.isArray(input.mounts) ? input.mounts : [];
+  return given.flatMap((one: JsonValue, index): readonly FailedCheck[] => {
+    const mount = isJsonObject(one) ? one : {};
     if (mountAllowed(container, mount, scope)) return [];
     const nearest = objectsOf(container.mounts).find(
-      (one) => one.destination === mount.destination,
+      ({ destination }) => destination === mount.destination,
     );
     const misfits = nearest === undefined ? [] : mountMisfits(nearest, mount, scope);
     return [
@@ -170,7 +172,7 @@ function mounts(scope: ContainerScope): readonly FailedCheck[] {
             ? `no mount at ${shown(mount.destination)} is allowed`
             : `the mount at ${shown(mount.destination)} differs in ${misfits.join(', ')}`,
         policy: nearest === undefined ? 'no mount there' : shown(nearest),
-        request: shown(mount),
+        request: shown(one),
         fix: `add the volume and its mount (volumeMounts, mountPath ${shown(mount.destination)}, readOnly as it is used) to the container, ${REGENERATE}`,
         repairs: [{ path: ['mounts', index] }],
       },
