@@ -111,7 +111,12 @@ function readProtected(bytes: Buffer, what: string): CborMap {
 type HeaderRule = (value: CborValue, header: CborMap) => boolean;
 
 const isBytes: HeaderRule = (value) => Buffer.isBuffer(value);
-const isLabel = (value: CborValue) => typeof value === 'bigint' || typeof value === 'string';
+const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+
+function isLabel(value: CborValue): boolean {
+  if (typeof value === 'bigint') return value >= INT64.min && value <= INT64.max;
+  return typeof value === 'string';
+}
 
 /** Parameters whose form the guest's decoder checks: the check, and in which header the parameter may stand. */
 const HEADER_RULES: ReadonlyMap<
@@ -137,7 +142,7 @@ function checkHeader(header: CborMap, isProtected: boolean, what: string): void 
     if (!isLabel(label)) {
       throw coseInvalid(what, `a label of the ${name} header is neither an integer nor a text`);
     }
-    if (!isRepresentable(label) || !isRepresentable(value)) {
+    if (!isRepresentable(value)) {
       throw coseInvalid(what, `the ${name} header has an item that the guest cannot read`);
     }
     const rule = HEADER_RULES.get(label);
@@ -162,9 +167,10 @@ function isCritical(value: CborValue, header: CborMap): boolean {
   return value.every((label) => isLabel(label) && header.has(label));
 }
 
-/** One countersignature or a list of them; none is ever verified. */
+/** One countersignature, a list of them, or nothing; none is ever verified. */
 function isCountersignature(value: CborValue): boolean {
-  if (!isCborArray(value) || value.length === 0) return false;
+  if (value === null || value === undefined) return true;
+  if (!isCborArray(value)) return false;
   const isOne = (parts: CborValue): boolean =>
     isCborArray(parts) &&
     parts.length === 3 &&
@@ -183,19 +189,20 @@ function checkVectors(one: CborMap, other: CborMap, what: string): void {
   }
 }
 
-const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+const RFC3339 =
+  /^\d{4}-(?:0\d|1[0-2])-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** Content of the tags that the guest's decoder gives a meaning: date text, epoch, big integers. */
 const TAG_RULES = new Map<bigint, (content: CborValue) => boolean>([
-  [0n, (content) => typeof content === 'string'],
+  [0n, (content) => typeof content === 'string' && RFC3339.test(content)],
   [1n, (content) => typeof content === 'bigint' || typeof content === 'number'],
   [2n, (content) => Buffer.isBuffer(content)],
   [3n, (content) => Buffer.isBuffer(content)],
 ]);
 
-/** Integers fit 64 bits with sign; well-known tags have content of their type. */
+/** Integers are not above 63 bits (below, the guest's decoder takes them as big ones); well-known tags fit. */
 function isRepresentable(value: CborValue): boolean {
-  if (typeof value === 'bigint') return value >= INT64.min && value <= INT64.max;
+  if (typeof value === 'bigint') return value <= INT64.max;
   if (isCborArray(value)) return value.every(isRepresentable);
   if (isCborMap(value)) {
     return [...value].every(([key, each]) => isRepresentable(key) && isRepresentable(each));

@@ -76,7 +76,7 @@ export type SvnClaim =
 export function svnOf(statement: SignedStatement): SvnClaim {
   if (!statement.hasSvn) return { kind: 'absent' };
   const { svn } = statement;
-  if (typeof svn === 'bigint') return { kind: 'number', value: svn };
+  if (typeof svn === 'bigint' && svn >= -(2n ** 63n)) return { kind: 'number', value: svn };
   return { kind: 'invalid', message: 'the claim svn is not an integer of 64 bits' };
 }
 

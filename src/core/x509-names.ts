@@ -28,7 +28,9 @@ export function checkNames(certificate: Certificate, authority: Certificate): st
     const matches = MATCHERS[name.kind];
     if (matches === undefined) continue;
     const of = (list: readonly GeneralName[]) => list.filter(({ kind }) => kind === name.kind);
+    const constrained = of([...constraints.excluded, ...constraints.permitted]).length > 0;
     const shown = name.text === undefined ? `an ${name.kind} name` : JSON.stringify(name.text);
+    if (constrained && !isWellFormed(name)) return `${shown} has no host to compare`;
     if (of(constraints.excluded).some((constraint) => matches(name, constraint))) {
       return `${shown} is excluded`;
     }
@@ -61,6 +63,14 @@ function matchesEmail(name: GeneralName, constraint: GeneralName): boolean {
 function splitMailbox(text: string): readonly [string, string] {
   const at = text.lastIndexOf('@');
   return [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+}
+
+/** A name that constraints of its kind can be applied to: a URI with a host that is a name, a mailbox with a host. */
+function isWellFormed({ kind, text = '' }: GeneralName): boolean {
+  if (kind === 'email') return splitMailbox(text).every((part) => part !== '');
+  if (kind !== 'uri') return true;
+  const host = URI_HOST.exec(text)?.[1];
+  return host !== undefined && !/^[\d.]+$/.test(host);
 }
 
 const URI_HOST = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#:@[\]]+)(?::\d*)?(?:[/?#]|$)/i;

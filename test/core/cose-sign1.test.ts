@@ -72,7 +72,9 @@ describe('parseCoseSign1', () => {
     ],
     ['a label that is a byte string', map([Buffer.from('a'), 1n])],
     ['an integer beyond 64 bits', map([99n, 2n ** 63n])],
-    ['an integer beyond 64 bits inside', map([99n, [map(['a', -(2n ** 63n) - 1n])]])],
+    ['an integer beyond 64 bits inside', map([99n, [map(['a', 2n ** 63n])]])],
+    ['a label below 64 bits', map([-(2n ** 63n) - 1n, null])],
+    ['a date that is none', map(['t', { tag: 0n, content: 'x' }])],
     ['an epoch that is a text', map(['t', { tag: 1n, content: 'x' }])],
   ])('refuses a protected header with %s', (_what, header) => {
     expect(thrownBy(() => readHeader(header)).code).toBe('COSE_INVALID');
@@ -91,6 +93,9 @@ describe('parseCoseSign1', () => {
     ['a content type by number', map([3n, 0n]), map()],
     ['an epoch', map(['signingtime', { tag: 1n, content: 1n }]), map()],
     ['a kid', map([4n, Buffer.from('k')]), map()],
+    ['a number below 64 bits', map([99n, -(2n ** 63n) - 1n]), map()],
+    ['a date', map(['t', { tag: 0n, content: '2020-01-01T00:00:00Z' }]), map()],
+    ['no countersignature', map(), map([7n, null], [11n, []])],
     ['a countersignature', map(), map([11n, [Buffer.alloc(0), map(), Buffer.from('s')]])],
     ['several countersignatures', map(), map([7n, [[Buffer.alloc(0), map(), Buffer.from('s')]]])],
   ])('accepts %s', (_what, header, unprotectedHeader) => {

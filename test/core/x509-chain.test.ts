@@ -196,6 +196,21 @@ describe('what a chain is refused for', () => {
     expect(reasons(make(0))).toEqual({ chain: ['path-length 2'], path: ['path-length 2'] });
   });
 
+  it.each([
+    ['a URI without host', [6, 'urn:x'], [6, 'good.example']],
+    ['a URI with an address', [6, 'https://1.2.3.4/a'], [6, 'good.example']],
+    ['a mailbox without host', [1, 'me@'], [1, 'good.example']],
+  ] as const)('%s under constraints of its kind', (_what, name, constraint) => {
+    const subtree = der(0x80 | constraint[0], Buffer.from(constraint[1]));
+    for (const tag of [0xa0, 0xa1]) {
+      const chain = chainOf(
+        { extensions: [subjectAltName([name[0], name[1]])] },
+        { extensions: [...AUTHORITY, constraints(tag, subtree)] },
+      );
+      expect(reasons(chain).path).toEqual(['name-constraint 1']);
+    }
+  });
+
   it('nothing about names without a fitting constraint', () => {
     const names = subjectAltName(
       [1, 'me@good.example'],
