@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   report: loadReport,
   expectation: async () => (await import('./commands/expectation.js')).addExpectationCommand,
   attest: async () => (await import('./commands/attest.js')).addAttestCommand,
+  key: async () => (await import('./commands/key.js')).addKeyCommand,
   sidecar: async () => (await import('./commands/sidecar.js')).addSidecarCommand,
   layers: async () => (await import('./commands/layers.js')).addLayersCommand,
   layer: async () => (await import('./commands/layer.js')).addLayerCommand,

@@ -102,6 +102,8 @@ export const ERROR_CATALOGUE = {
   COLLATERAL_UNAVAILABLE: row(EXIT.unreachable, 'a certificate source that gives none'),
   ATTESTATION_REFUSED: row(EXIT.denied, 'evidence or a token that is refused'),
   KEY_RELEASE_REFUSED: row(EXIT.denied, 'a key that is not released, or an answer that is refused'),
+  VAULT_REFUSED: row(EXIT.denied, 'a request that the key vault refuses'),
+  VAULT_ANSWER_INVALID: row(EXIT.unreachable, 'an answer of the key vault that does not fit'),
   KEY_UNWRAP_FAILED: row(EXIT.denied, 'a wrapped key that the released key does not open'),
   SERVICE_UNREACHABLE: row(EXIT.unreachable, 'a service that cannot be reached or breaks off'),
   SERVER_FAILED: row(EXIT.unreachable, 'a server that cannot listen'),

@@ -16,6 +16,7 @@ import {
 import { ToolError } from '../../core/error.js';
 import { type JsonObject, type JsonValue, parseJson, parseJsonBytes } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
+import { withoutAbsent } from '../../core/record.js';
 import { parseJws, verifyRs256 } from '../../keyrelease/jws.js';
 import {
   isWrapAlgorithm,
@@ -25,22 +26,9 @@ import {
 import { findSigningKey } from '../../keyrelease/maa-token.js';
 import type { SendRequest, ServiceAnswer, ServiceRequest } from '../../keyrelease/ports.js';
 import { evaluateReleasePolicy, type ReleaseEvaluation } from '../../release/evaluate.js';
-import { type ReleasePolicyDocument, readReleasePolicy } from '../../release/grammar.js';
 import { failure, json, type StandIn } from './attestation-service.js';
 import type { ServerCertificate } from './authority.js';
-
-/** A key in the vault. */
-export interface StoredKey {
-  readonly name: string;
-  /** 32 hex digits. */
-  readonly version: string;
-  /** `RSA-HSM`, `EC-HSM` or `oct-HSM`. */
-  readonly kty: string;
-  readonly keyOps: readonly string[];
-  /** PKCS#8 DER, or the raw bytes of a symmetric key. Secret. */
-  readonly material: Buffer;
-  readonly policy: ReleasePolicyDocument;
-}
+import { keyFromRequest, type StoredKey, showKey } from './stored-keys.js';
 
 export interface KeyVaultOptions {
   /** `HOST[:PORT]`. */
@@ -60,15 +48,23 @@ export interface KeyVault extends StandIn {
 
 /** Makes an empty vault that signs with the given certificate. */
 export function makeKeyVault(options: KeyVaultOptions): KeyVault {
-  const keys = new Map<string, StoredKey[]>();
+  const keys: Keys = new Map();
   return {
     host: options.host,
     store: (key) => {
       keys.set(key.name, [...(keys.get(key.name) ?? []), key]);
     },
     handle: async (request) => {
-      const order = readOrder(request, keys);
-      return 'status' in order ? order : await release(order, options);
+      const refused = refuseEarly(request);
+      if (refused !== undefined) return refused;
+      const path = readPath(request.url);
+      if (path?.operation === 'release' && request.method === 'POST') {
+        const order = readOrder(request, findKey(keys, path));
+        return 'status' in order ? order : await release(order, options);
+      }
+      const stored = path === undefined ? undefined : await manage(request, path, keys);
+      if (stored === undefined) return failure(404, 'NotFound', 'there is no such operation');
+      return 'status' in stored ? stored : showKey(options.host, stored);
     },
   };
 }
@@ -80,24 +76,61 @@ interface Order {
   readonly nonce?: string;
 }
 
-function readOrder(
-  { method, url, headers, body }: ServiceRequest,
-  keys: ReadonlyMap<string, readonly StoredKey[]>,
-): Order | ServiceAnswer {
-  const { pathname, searchParams } = new URL(url);
-  const match = /^\/keys\/([0-9A-Za-z-]{1,127})(?:\/([0-9a-f]{32}))?\/release$/.exec(pathname);
-  if (match === null || method !== 'POST') return failure(404, 'NotFound', 'no such operation');
-  if (!/^7\.[3-6]$/.test(searchParams.get('api-version') ?? '')) {
+interface KeyPath {
+  readonly name: string;
+  readonly version?: string;
+  readonly operation?: string;
+}
+
+type Keys = Map<string, StoredKey[]>;
+
+/** The parts of `/keys/NAME[/VERSION][/OPERATION]`. */
+function readPath(url: string): KeyPath | undefined {
+  const { pathname } = new URL(url);
+  const match = /^\/keys\/([0-9A-Za-z-]{1,127})(?:\/([0-9a-f]{32}))?(?:\/(release|create))?$/.exec(
+    pathname,
+  );
+  if (match === null) return undefined;
+  const [, name = '', version, operation] = match;
+  return withoutAbsent({ name, version, operation });
+}
+
+/** What is wrong with any request that is no request of a known version, or carries no access token. */
+function refuseEarly({ url, headers }: ServiceRequest): ServiceAnswer | undefined {
+  if (!/^7\.[3-6]$/.test(new URL(url).searchParams.get('api-version') ?? '')) {
     return failure(400, 'BadParameter', 'api-version is missing or not supported');
   }
   const bearer = Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization');
-  if (!/^Bearer \S+$/.test(bearer?.[1] ?? ''))
-    return failure(401, 'Unauthorized', 'no access token');
-  const versions = keys.get(match[1]!) ?? [];
-  const key =
-    match[2] === undefined ? versions.at(-1) : versions.find((one) => one.version === match[2]);
-  if (key === undefined)
-    return failure(404, 'KeyNotFound', 'there is no key of that name and version');
+  if (/^Bearer \S+$/.test(bearer?.[1] ?? '')) return undefined;
+  return failure(401, 'Unauthorized', 'no access token');
+}
+
+function findKey(keys: Keys, { name, version }: KeyPath): StoredKey | undefined {
+  const versions = keys.get(name) ?? [];
+  return version === undefined ? versions.at(-1) : versions.find((one) => one.version === version);
+}
+
+/** Create, import and get: the key that they are about, or the refusal. */
+async function manage(
+  { method, body }: ServiceRequest,
+  path: KeyPath,
+  keys: Keys,
+): Promise<StoredKey | ServiceAnswer | undefined> {
+  if (method === 'GET' && path.operation === undefined) return findKey(keys, path) ?? KEY_NOT_FOUND;
+  const creates = method === 'POST' && path.operation === 'create';
+  const imports = method === 'PUT' && path.operation === undefined;
+  if (path.version !== undefined || (!creates && !imports)) return undefined;
+  const input = tryParse(() => parseJson(body ?? '', 'body'));
+  if (!isJsonObject(input)) return failure(400, 'BadParameter', 'the body is not a JSON object');
+  const key = await keyFromRequest(path.name, input);
+  if (!('status' in key)) keys.set(key.name, [...(keys.get(key.name) ?? []), key]);
+  return key;
+}
+
+const KEY_NOT_FOUND = failure(404, 'KeyNotFound', 'there is no key of that name and version');
+
+function readOrder({ body }: ServiceRequest, key: StoredKey | undefined): Order | ServiceAnswer {
+  if (key === undefined) return KEY_NOT_FOUND;
   const input = tryParse(() => parseJson(body ?? '', 'body'));
   const { target, enc = 'CKM_RSA_AES_KEY_WRAP', nonce } = isJsonObject(input) ? input : {};
   if (typeof target !== 'string') return failure(400, 'BadParameter', 'target is missing');
@@ -211,15 +244,6 @@ function wrap(material: Buffer, publicKey: KeyObject, enc: WrapAlgorithm): Buffe
   const first = publicEncrypt({ key: publicKey, padding, oaepHash: WRAP_ALGORITHMS[enc] }, kek);
   const cipher = createCipheriv('id-aes256-wrap-pad', kek, Buffer.from('a65959a6', 'hex'));
   return Buffer.concat([first, cipher.update(material), cipher.final()]);
-}
-
-/** Reads the policy of a key to store. Throws as readReleasePolicy. */
-export function storedKey(
-  key: Omit<StoredKey, 'policy'>,
-  policyText: string,
-  what: string,
-): StoredKey {
-  return { ...key, policy: readReleasePolicy(policyText, what) };
 }
 
 function tryParse<T>(parse: () => T): T | undefined {

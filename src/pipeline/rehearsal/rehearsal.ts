@@ -10,8 +10,9 @@ import type { Collateral, SendRequest } from '../../keyrelease/ports.js';
 import type { ReleaseEvaluation } from '../../release/evaluate.js';
 import { failure, json, makeAttestationService, type StandIn } from './attestation-service.js';
 import { makeServerCertificate, type ServerCertificate } from './authority.js';
-import { type KeyVault, makeKeyVault, storedKey } from './key-vault.js';
+import { type KeyVault, makeKeyVault } from './key-vault.js';
 import { makeSyntheticPlatform, type SyntheticGuest, type SyntheticPlatform } from './platform.js';
+import { storedKey } from './stored-keys.js';
 
 export { makeServerCertificate } from './authority.js';
 
@@ -87,7 +88,7 @@ export async function makeRehearsal(options: RehearsalOptions): Promise<Rehearsa
   const services: StandIn[] = [attestation];
   const send: SendRequest = async (request) => {
     const { host, pathname } = new URL(request.url);
-    if (host === vaultHost && pathname.startsWith('/keys/')) return await vault.handle(request);
+    if (host === vaultHost && pathname.startsWith('/keys')) return await vault.handle(request);
     const service = services.find((one) => one.host === host);
     if (service !== undefined) return await service.handle(request);
     throw new ToolError('SERVICE_UNREACHABLE', `${host} cannot be reached`, {

@@ -88,7 +88,8 @@ function answerWith(
   handle: (request: ServiceRequest) => Promise<ServiceAnswer>,
 ): Answer {
   return async ({ method, target, headers, body }) => {
-    if (method !== 'GET' && method !== 'POST') return { status: 405, body: Buffer.from('{}') };
+    if (method !== 'GET' && method !== 'POST' && method !== 'PUT')
+      return { status: 405, body: Buffer.from('{}') };
     const text = Buffer.from(body).toString('utf8');
     return await handle({ method, url: `${origin}${target}`, headers, body: text });
   };

@@ -1,0 +1,101 @@
+/** Runs `podseal key create`. */
+import { ToolError } from '../../core/error.js';
+import { parseKeyId, parseServiceHost } from '../../keyrelease/hosts.js';
+import { printKeyInfo, readVaultKey, type VaultKey } from '../../keyrelease/vault-answer.js';
+import { buildCreateRequest } from '../../keyrelease/vault-requests.js';
+import { type CommandContext, readOutputOptions } from '../context.js';
+import {
+  openServices,
+  readStorablePolicy,
+  type ServiceOptions,
+  sendToVault,
+  showRequest,
+} from './services.js';
+
+export interface CreateOptions extends ServiceOptions {
+  readonly vault: string;
+  readonly policy: string;
+  readonly type: 'RSA-HSM' | 'EC-HSM' | 'oct-HSM';
+  readonly size?: number;
+  readonly curve: string;
+  readonly ops?: string[];
+  readonly immutable?: boolean;
+  readonly publicKey?: string;
+  readonly info?: string;
+  readonly authority?: string;
+  readonly apply?: boolean;
+}
+
+/** Operations of a key by its type, where none are given. */
+const OPERATIONS = {
+  'RSA-HSM': ['wrapKey', 'unwrapKey', 'encrypt', 'decrypt'],
+  'EC-HSM': ['sign', 'verify'],
+  'oct-HSM': ['wrapKey', 'unwrapKey', 'encrypt', 'decrypt'],
+} as const;
+const SIZES = { 'RSA-HSM': 3072, 'oct-HSM': 256 } as const;
+
+export async function runCreate(
+  name: string,
+  options: CreateOptions,
+  context: CommandContext,
+): Promise<void> {
+  const terminal = context.terminal(
+    readOutputOptions(options as unknown as Record<string, unknown>),
+  );
+  const key = parseKeyId(name);
+  if (key.version !== undefined) {
+    throw new ToolError('KEY_ID_INVALID', 'a key to create has no version yet', { got: name });
+  }
+  if ((options.info === undefined) !== (options.authority === undefined)) {
+    throw new ToolError('USAGE_CONFLICT', '--info and --authority go together');
+  }
+  if (options.info !== undefined && options.publicKey === undefined) {
+    throw new ToolError('USAGE_CONFLICT', '--info needs --public-key, the file that it names');
+  }
+  const services = await openServices(options);
+  try {
+    const vault = parseServiceHost(options.vault, 'key vault', services.listedHosts);
+    const { type } = options;
+    const request = buildCreateRequest(vault, key.name, {
+      kty: type,
+      ...(type === 'EC-HSM' ? { curve: options.curve } : { keySize: options.size ?? SIZES[type] }),
+      keyOps: options.ops ?? OPERATIONS[type],
+      policyText: await readStorablePolicy(options.policy),
+      immutable: options.immutable === true,
+    });
+    if (options.immutable) {
+      terminal.notice({
+        code: 'immutable-policy',
+        message: 'the release policy of this key version can never be changed again',
+      });
+    }
+    if (options.apply !== true) {
+      await terminal.product(`${JSON.stringify(showRequest(request), null, 2)}\n`);
+      terminal.info('nothing was sent: --apply creates the key');
+      return;
+    }
+    const made = readVaultKey(await sendToVault(services, request), vault);
+    await writeFiles(made, vault, options);
+    await terminal.product(`${made.kid}\n`);
+  } finally {
+    await services.close();
+  }
+}
+
+async function writeFiles(
+  { publicKey: pem }: VaultKey,
+  vault: string,
+  { publicKey, info, authority, allowHost }: CreateOptions,
+): Promise<void> {
+  if (publicKey === undefined) return;
+  if (pem === undefined) {
+    throw new ToolError('VAULT_ANSWER_INVALID', 'the vault gave no public key', {
+      hints: ['a symmetric key has none: leave --public-key out'],
+    });
+  }
+  const { writeFileAtomic } = await import('../../io/files.js');
+  await writeFileAtomic(publicKey, pem);
+  if (info === undefined || authority === undefined) return;
+  const attestation = parseServiceHost(authority, 'attestation service', allowHost ?? []);
+  await writeFileAtomic(info, printKeyInfo(publicKey, vault, attestation));
+}
