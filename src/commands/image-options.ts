@@ -16,6 +16,8 @@ export interface ImageOptions {
   readonly imageFacts?: string[];
   /** --tar of the compatibility commands: a tar, or a map of images to tars. */
   readonly tar?: string;
+  /** Tars of images by name, as a configuration lists them. */
+  readonly tars?: ReadonlyMap<string, string>;
   readonly platform?: string;
   readonly registryMirror?: string[];
   readonly insecureRegistry?: string[];
@@ -151,16 +153,19 @@ async function openSource(
   registry: RegistrySource,
   locations: boolean,
 ): Promise<ImageSource> {
-  if (options.images === undefined && options.tar === undefined && !locations) return registry;
+  const { images, tar, tars } = options;
+  if ([images, tar, tars].every((each) => each === undefined) && !locations) return registry;
   const { openImageMap, openLocations } = await import('../io/image-map.js');
   const listed = options.images === undefined ? registry : await openImageMap(options.images);
-  const named = options.tar === undefined ? listed : await openTars(options.tar, listed);
+  const named = await openTars(options, listed);
   return locations ? openLocations(named) : named;
 }
 
-async function openTars(tar: string, fallback: ImageSource): Promise<ImageSource> {
-  const { openTarImages } = await import('../io/tar-images.js');
-  return openTarImages(tar, fallback);
+async function openTars({ tar, tars }: ImageOptions, fallback: ImageSource): Promise<ImageSource> {
+  if (tar === undefined && tars === undefined) return fallback;
+  const { openListedTars, openTarImages } = await import('../io/tar-images.js');
+  if (tar !== undefined) return openTarImages(tar, fallback);
+  return openListedTars(tars ?? new Map(), fallback);
 }
 
 async function openRegistry(

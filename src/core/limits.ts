@@ -124,6 +124,8 @@ export const LIMITS = {
   inclusionProofs: 16,
   /** A blob that is attached to an image and read whole: a signed fragment. */
   artifactBytes: 17 * MIB,
+  /** Images of one index that are asked what is attached to them: each is a request. */
+  referrerSubjects: 32,
   /** Pages of a registry's answer about referrers. */
   referrerPages: 16,
   /** A signature that a program gives: that of an RSA key of 16384 bits has 2048. */

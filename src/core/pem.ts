@@ -29,10 +29,10 @@ export function parsePem(bytes: Uint8Array, what: string): readonly PemBlock[] {
   for (let index = 0; index < lines.length; index += 1) {
     const label = BEGIN.exec(lines[index]?.trimEnd() ?? '')?.[1];
     if (label === undefined) continue;
-    const end = lines.findIndex((line, at) => {
-      return at > index && line.trimEnd() === `-----END ${label}-----`;
-    });
-    if (end < 0) throw pemInvalid(what, index + 1, 'a block does not end');
+    const last = `-----END ${label}-----`;
+    let end = index + 1;
+    while (end < lines.length && lines[end]?.trimEnd() !== last) end += 1;
+    if (end === lines.length) throw pemInvalid(what, index + 1, 'a block does not end');
     blocks.push(readBlock(label, lines.slice(index + 1, end), `${what}:${index + 1}`));
     index = end;
   }

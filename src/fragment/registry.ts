@@ -4,6 +4,7 @@
  */
 import { type Digest, sha256Digest } from '../core/digest.js';
 import { ToolError } from '../core/error.js';
+import { LIMITS } from '../core/limits.js';
 import { parseReference } from '../core/reference.js';
 import type { Descriptor, StoredManifest } from '../image/types.js';
 import {
@@ -82,19 +83,41 @@ export async function pushFragment(
   return { digest: artifact.descriptor.digest };
 }
 
-/** The fragments that are attached to an image, in the order in which the registry lists them, each once. */
+/**
+ * The fragments that are attached to an image, in the order in which the registry lists them, each once. Of an index
+ * for several platforms: those of the index itself, then those of its images (of `platform`, if that is given).
+ */
 export async function discoverFragments(
   store: ArtifactStore,
   image: string,
   platform?: string,
 ): Promise<readonly IndexEntry[]> {
-  const subject = await resolveImage(store, image, platform);
+  const { stored, descriptor } = await fetchChecked(store, image, undefined);
+  const images = isIndex(stored, image) ? imagesOf(stored, image, platform) : [];
+  const subjects = [descriptor, ...images];
+  if (subjects.length > LIMITS.referrerSubjects) {
+    throw new ToolError('LIMIT_EXCEEDED', `${image} has too many images`, {
+      want: `at most ${LIMITS.referrerSubjects}`,
+      hints: ['choose one with --platform'],
+    });
+  }
+  const found = new Map<Digest, IndexEntry>();
+  for (const { digest } of subjects) {
+    for (const entry of await referrersOf(store, image, digest)) found.set(entry.digest, entry);
+  }
+  return [...found.values()];
+}
+
+async function referrersOf(
+  store: ArtifactStore,
+  image: string,
+  subject: Digest,
+): Promise<readonly IndexEntry[]> {
   const what = `the list of what is attached to ${image}`;
-  const pages = await store.listReferrers(image, subject.digest, FRAGMENT_ARTIFACT_TYPE);
-  const tagged = pages ?? [await fetchList(store, image, subject.digest)];
+  const pages = await store.listReferrers(image, subject, FRAGMENT_ARTIFACT_TYPE);
+  const tagged = pages ?? [await fetchList(store, image, subject)];
   const entries = tagged.flatMap((page) => (page === undefined ? [] : parseIndex(page, what)));
-  const fragments = entries.filter(({ artifactType }) => artifactType === FRAGMENT_ARTIFACT_TYPE);
-  return [...new Map(fragments.map((entry) => [entry.digest, entry])).values()];
+  return entries.filter(({ artifactType }) => artifactType === FRAGMENT_ARTIFACT_TYPE);
 }
 
 /**
@@ -153,16 +176,14 @@ async function resolveImage(
 ): Promise<Descriptor> {
   const { stored, descriptor } = await fetchChecked(store, image, undefined);
   if (!isIndex(stored, image)) return descriptor;
-  const entries = parseIndex(stored.bytes, image).filter((entry) => entry.platform !== undefined);
-  const nameOf = ({ platform: own }: IndexEntry) => `${own?.os}/${own?.architecture}`;
-  const runnable = entries.filter((entry) => nameOf(entry) !== 'unknown/unknown');
-  const fitting = runnable.filter((entry) => platform === undefined || nameOf(entry) === platform);
+  const fitting = imagesOf(stored, image, platform);
   const [only] = fitting;
   if (only !== undefined && fitting.length === 1) {
     const { mediaType, digest, size } = only;
     return { mediaType, digest, size };
   }
-  const names = [...new Set(runnable.map(nameOf))].join(', ') || 'none';
+  const all = imagesOf(stored, image, undefined);
+  const names = [...new Set(all.map(platformOf))].join(', ') || 'none';
   if (only === undefined) {
     throw new ToolError('IMAGE_PLATFORM_MISSING', `${image} is not there for the platform`, {
       want: platform ?? 'one platform',
@@ -172,6 +193,21 @@ async function resolveImage(
   throw new ToolError('IMAGE_PLATFORM_MISSING', `${image} has several images that fit`, {
     got: names,
     hints: ['choose one with --platform'],
+  });
+}
+
+const platformOf = ({ platform }: IndexEntry) => `${platform?.os}/${platform?.architecture}`;
+
+/** The images of an index, without attestations and the like: all, or those of a platform. */
+function imagesOf(
+  { bytes }: StoredManifest,
+  image: string,
+  platform: string | undefined,
+): readonly IndexEntry[] {
+  return parseIndex(bytes, image).filter((entry) => {
+    const own = platformOf(entry);
+    const runs = entry.platform !== undefined && own !== 'unknown/unknown';
+    return runs && (platform === undefined || own === platform);
   });
 }
 

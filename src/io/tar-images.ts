@@ -19,7 +19,25 @@ type FindTar = (name: string) => string | undefined;
  * cannot prove, IMAGE_REFERENCE_INVALID.
  */
 export async function openTarImages(file: string, fallback: ImageSource): Promise<ImageSource> {
-  const find: FindTar = file.endsWith('.json') ? await readMap(file) : () => file;
+  return openTars(file.endsWith('.json') ? await readMap(file) : () => file, fallback);
+}
+
+/**
+ * The images of tars by name; the paths are relative to the current folder. Others come from `fallback`. Throws
+ * FILE_NOT_FOUND for a tar that does not exist.
+ */
+export async function openListedTars(
+  tars: ReadonlyMap<string, string>,
+  fallback: ImageSource,
+): Promise<ImageSource> {
+  for (const [name, path] of tars) {
+    if (await isFile(path)) continue;
+    throw new ToolError('FILE_NOT_FOUND', `the tar of ${name} does not exist`, { got: path });
+  }
+  return openTars(findIn(tars), fallback);
+}
+
+function openTars(find: FindTar, fallback: ImageSource): ImageSource {
   const opened = new Map<string, Promise<ImageSource>>();
   const sourceOf = (reference: string): Promise<ImageSource> => {
     const known = opened.get(reference);
@@ -74,6 +92,11 @@ async function readMap(file: string): Promise<FindTar> {
     }
     paths.set(name, path);
   }
+  return findIn(paths);
+}
+
+/** A name with the tag latest may be listed without it. */
+function findIn(paths: ReadonlyMap<string, string>): FindTar {
   return (name) => {
     const bare = name.endsWith(':latest') ? name.slice(0, name.indexOf(':')) : name;
     return paths.get(name) ?? paths.get(bare);

@@ -20,6 +20,16 @@ import {
 import { ecKey, makeChain, name, pemOf, sha256Base64url } from '../support/certificates.js';
 import { type CliOptions, podseal, temporaryFolder } from '../support/cli.js';
 import { thrownBy } from '../support/failure.js';
+import {
+  blobOf,
+  descriptorOf,
+  layoutFiles,
+  makeImage,
+  sha256,
+  TYPES,
+  tagged,
+  tarOf,
+} from '../support/images.js';
 
 let folder: string;
 const at = (file: string) => join(folder, file);
@@ -269,5 +279,38 @@ describe.runIf(aciVectors !== undefined)('a signed fragment', () => {
     expect((await make(['--no-print'])).status).toBe(0);
     const unpacked = unpackStatement(readFileSync(at('contoso.rego.cose')), 'x');
     expect(unpacked.ok && unpacked.statement.issuer.endsWith('::subject:CN:a%3Ab')).toBe(true);
+  });
+});
+
+describe('tars that a configuration names', () => {
+  const config = (path: string) =>
+    JSON.stringify({
+      version: '1.0',
+      containers: [{ name: 'c', path, properties: { image: 'tar.test/app:1' } }],
+    });
+  const args = ['-i', 'config.json', '-n', 'contoso', '--svn', '1', '--offline', '--no-cache'];
+
+  it('are read from the current folder', async () => {
+    const layer = await tarOf([['hello', 'world']]);
+    const blob = blobOf(layer, TYPES.layer);
+    const rootfs = { type: 'layers', diff_ids: [sha256(layer)] };
+    const image = makeImage({
+      config: { config: { Cmd: ['serve'] }, rootfs },
+      layers: [],
+      manifest: { layers: [descriptorOf(blob)] },
+    });
+    const files = layoutFiles([[image.manifest, tagged('tar.test/app:1')]], [...image.blobs, blob]);
+    put('app.tar', await tarOf([...files]));
+    put('config.json', config('app.tar'));
+    const result = await run([...args, '--outraw']);
+    expect(result.status, result.stderr).toBe(0);
+    expect(result.stdout).toContain('"command":["serve"]');
+  });
+
+  it('must exist', async () => {
+    put('config.json', config('none.tar'));
+    const result = await run(args);
+    expect([result.status, result.stdout]).toEqual([1, '']);
+    expect(result.stderr).toContain('none.tar');
   });
 });

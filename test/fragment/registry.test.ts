@@ -145,6 +145,20 @@ describe('attachFragment', () => {
     expect((await attachFragment(store, image, FILE)).subject).toBe(subject);
     putIndex(amd, entry('linux', 'arm64', `sha256:${'b'.repeat(64)}`), attestation);
     expect((await attachFragment(store, image, FILE, 'linux/amd64')).subject).toBe(subject);
+    expect(await discoverFragments(store, image)).toHaveLength(1);
+    expect(await discoverFragments(store, image, 'linux/amd64')).toHaveLength(1);
+    expect(await discoverFragments(store, image, 'linux/arm64')).toHaveLength(0);
+    const variants = (count: number) =>
+      putIndex(
+        ...Array.from({ length: count }, (_each, i) =>
+          entry('linux', `a${i}`, `sha256:${String(i).padStart(64, '0')}`),
+        ),
+      );
+    variants(LIMITS.referrerSubjects - 1);
+    expect(await discoverFragments(store, image)).toEqual([]);
+    variants(LIMITS.referrerSubjects);
+    await failureOf(discoverFragments(store, image), 'LIMIT_EXCEEDED');
+    putIndex(amd, entry('linux', 'arm64', `sha256:${'b'.repeat(64)}`), attestation);
     const many = await failureOf(attachFragment(store, image, FILE), 'IMAGE_PLATFORM_MISSING');
     expect(many.got).toBe('linux/amd64, linux/arm64');
     await failureOf(attachFragment(store, image, FILE, 'windows/amd64'), 'IMAGE_PLATFORM_MISSING');

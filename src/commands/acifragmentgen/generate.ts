@@ -1,5 +1,5 @@
 /** Source -> fragment text, for `podseal acifragmentgen`. */
-import { isMap } from '../../core/data.js';
+import { exactly, isList, isMap, lookUp } from '../../core/data.js';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
 import { parseReference } from '../../core/reference.js';
@@ -33,7 +33,12 @@ export async function makeText(group: ContainerGroup, run: AcifragmentgenRun): P
     import('../../pipeline/images.js'),
   ]);
   const { signal } = context;
-  const access = await openImages(flags, [], { terminal, signal, locations: false });
+  const tars = await readTars(run);
+  const access = await openImages({ ...flags, ...tars }, [], {
+    terminal,
+    signal,
+    locations: false,
+  });
   try {
     const request = {
       groups: [group],
@@ -55,6 +60,23 @@ export async function makeText(group: ContainerGroup, run: AcifragmentgenRun): P
   } finally {
     await access.close();
   }
+}
+
+/** Tars that a configuration names beside its containers; --tar counts more. */
+async function readTars({ flags }: AcifragmentgenRun) {
+  if (flags.input === undefined || flags.tar !== undefined) return {};
+  const [{ parseJsonData }, { readTextFile }] = await Promise.all([
+    import('../../core/data-json.js'),
+    import('../../io/files.js'),
+  ]);
+  const config = parseJsonData(await readTextFile(flags.input), flags.input);
+  const containers = lookUp(config, 'containers');
+  const tars = (isList(containers) ? containers : []).flatMap((entry): [string, string][] => {
+    const path = exactly(entry, 'path');
+    const image = lookUp(lookUp(entry, 'properties'), 'image');
+    return typeof path === 'string' && typeof image === 'string' ? [[image, path]] : [];
+  });
+  return tars.length === 0 ? {} : { tars: new Map(tars) };
 }
 
 /** Images whose facts are given are not looked for in a registry. */

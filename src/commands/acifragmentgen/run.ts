@@ -142,7 +142,7 @@ async function findFragments({ flags, store }: AcifragmentgenRun): Promise<reado
   }
   if (path !== undefined) return [{ bytes: (await pullFragment(store, path)).bytes, what: path }];
   const pulled: Found[] = [];
-  for (const { digest } of await discoverFragments(store, image)) {
+  for (const { digest } of await discoverFragments(store, image, flags.platform)) {
     const { bytes } = await pullFragment(store, image, digest);
     pulled.push({ bytes, what: `${image} ${digest}` });
   }
