@@ -50,8 +50,8 @@ export async function runAcipolicygen(
 
 /** Options whose part of the work is not there. */
 function refuseUnready(flags: AcipolicygenFlags): void {
-  const flag = flags.diff ? '--diff' : flags.validateSidecar ? '--validate-sidecar' : undefined;
-  if (flag !== undefined) throw new ToolError('USAGE_CONFLICT', `${flag} is not supported yet`);
+  if (flags.validateSidecar !== true) return;
+  throw new ToolError('USAGE_CONFLICT', '--validate-sidecar is not supported yet');
 }
 
 function warn({ flags, terminal }: AcipolicygenRun): void {
@@ -132,6 +132,7 @@ async function deliver(
   delivery: Delivery,
   run: AcipolicygenRun,
 ): Promise<void> {
+  if (run.flags.diff === true) return compare(policies, run);
   if (delivery === 'inject') return inject(source, policies, run);
   const { printForm, printForms } = await import('../../pipeline/acipolicygen/print.js');
   const { saveToFile } = run.flags;
@@ -147,6 +148,18 @@ async function deliver(
     await writeFileAtomic(saveToFile, printForm(policy, delivery));
   }
   await run.terminal.product(printForms(policies, delivery));
+}
+
+/** Prints how the policies that stand in the input differ; with status 2 if any does. */
+async function compare(
+  policies: readonly GeneratedAciPolicy[],
+  { flags, context, terminal }: AcipolicygenRun,
+): Promise<void> {
+  const { diffPolicies } = await import('../../pipeline/acipolicygen/diff.js');
+  const pretty = flags.outrawPrettyPrint === true;
+  const diffs = diffPolicies(policies, { pretty, notices: terminal.notice });
+  await terminal.product(diffs.map(({ line }) => line).join(''));
+  if (diffs.some(({ differs }) => differs)) context.finish(EXIT.usage);
 }
 
 /** Asks for each group that has a policy; writes the file once, then prints the accepted measurements. */

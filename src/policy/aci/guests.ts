@@ -15,6 +15,8 @@ export interface AciGuest {
   readonly sortsEnvRules: boolean;
   /** A default mount gives way to a mount of the input with the same path. */
   readonly mergesDefaultMounts: boolean;
+  /** A comparison with a policy that is missing, or has no containers, is an error and no difference. */
+  readonly diffNeedsContainers: boolean;
 }
 
 const RELEASE_1_3_1: AciGuest = {
@@ -25,6 +27,7 @@ const RELEASE_1_3_1: AciGuest = {
   rwMountDevice: false,
   sortsEnvRules: false,
   mergesDefaultMounts: false,
+  diffNeedsContainers: true,
 };
 
 /** The default first. */
@@ -36,6 +39,7 @@ const ACI_GUESTS: readonly AciGuest[] = [
     windowsFrameworkVersion: '0.4.1',
     infrastructureSvn: '4',
     rwMountDevice: true,
+    diffNeedsContainers: false,
   },
   RELEASE_1_3_1,
   {
