@@ -4,6 +4,7 @@ import { type DataMap, isMap } from '../../../src/core/data.js';
 import { parseJsonData, printCompact } from '../../../src/core/data-json.js';
 import { compareAsReference } from '../../../src/policy/aci/reference-diff.js';
 import { readStandingLists } from '../../../src/policy/aci/standing.js';
+import { readDivergences } from '../../support/divergences.js';
 import { thrownBy } from '../../support/failure.js';
 
 const BASE = {
@@ -95,7 +96,8 @@ describe('compareAsReference', () => {
     expect(compare([BASE], [{ ...BASE, ...change }])).toEqual(wanted);
   });
 
-  it('reports a member that only the old policy has', () => {
+  it('reports a member that only the old policy has, other than the reference', () => {
+    expect(readDivergences().filter(({ area }) => area === 'aci-diff')).toHaveLength(1);
     const { user: _user, ...rest } = BASE;
     expect(compare([BASE], [rest])).toEqual({
       app: { dictionary_item_removed: { user: [{ umask: '0022' }] } },
