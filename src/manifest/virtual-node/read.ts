@@ -8,8 +8,9 @@ import { readMaps } from '../group/fragments.js';
 import { type GroupReading, WORKLOAD_IDENTITY_LABEL } from '../group/reading.js';
 import { findObjects } from '../kubernetes/objects.js';
 import type { ManifestInput } from '../kubernetes/read-manifest.js';
+import { nodeAt } from '../target.js';
 import { createDataReader } from '../yaml/data.js';
-import { locate } from '../yaml/node.js';
+import { locate, type YamlDocument } from '../yaml/node.js';
 import { parseYaml } from '../yaml/parse.js';
 import { type PodContext, readContainer } from './container.js';
 import { readVolumes } from './mounts.js';
@@ -32,11 +33,8 @@ const POD_KEYS = ['spec', 'template', 'jobTemplate'];
 
 interface FoundWorkload {
   readonly object: DataMap;
-  readonly file: string;
-  readonly document: number;
+  readonly document: YamlDocument;
   readonly path: readonly (string | number)[];
-  /** file:line:column of the object. */
-  readonly at: string;
 }
 
 /**
@@ -58,8 +56,7 @@ export function readVirtualNodes(
         objects.push(object);
         if (role === 'attachment' || !isMap(object) || !KINDS.has(exactly(object, 'kind')))
           continue;
-        const at = locate(document.source, node.start);
-        workloads.push({ object, file, document: document.index, path, at });
+        workloads.push({ object, document, path });
       }
     }
   }
@@ -68,10 +65,11 @@ export function readVirtualNodes(
 }
 
 function readGroup(
-  { object, file, document, path, at }: FoundWorkload,
+  { object, document, path }: FoundWorkload,
   objects: ReferencedObjects,
   reading: GroupReading,
 ): ContainerGroup {
+  const at = locateAt(document, path);
   const place: JsonPlace = { code: 'MANIFEST_INVALID', what: at, path: '' };
   const found = findPod(object, []);
   if (found === undefined) throw noContainers('spec with containers', place);
@@ -101,20 +99,29 @@ function readGroup(
     os: runsOnWindows(spec) ? ('windows' as const) : ('linux' as const),
     defaults: 'vn2' as const,
     containers: ['containers', 'initContainers'].flatMap((key) =>
-      list(key).map((one, i) => readContainer(one, below(below(specPlace, key), i), pod)),
+      list(key).map((one, i) => {
+        const what = locateAt(document, [...path, ...found.path, 'spec', key, i]);
+        return readContainer(one, { ...below(below(specPlace, key), i), what }, pod);
+      }),
     ),
     fragments: [],
     standaloneFragments: [],
     excludesInfrastructure: false,
     placement: {
       kind: 'annotation' as const,
-      file,
-      document,
+      file: document.source.file,
+      document: document.index,
       path: [...path, ...found.path, 'metadata', 'annotations'],
     },
     existingPolicy: textOrAbsent(existing),
     at,
   });
+}
+
+/** file:line:column of a node; of the document where merge keys and aliases hide it. */
+function locateAt(document: YamlDocument, path: readonly (string | number)[]): string {
+  const node = nodeAt(document.root, path) ?? document.root;
+  return locate(document.source, node.start);
 }
 
 interface FoundPod {

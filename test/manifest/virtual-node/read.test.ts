@@ -123,8 +123,14 @@ describe('workloads', () => {
       code: 'MANIFEST_INVALID',
       message: expect.stringMatching(message),
     });
-    expect(error.where).toMatch(/^a\.yaml:1:1/);
+    expect(error.where).toMatch(/^a\.yaml:\d+:\d+/);
   });
+});
+
+it('errors and containers tell their line', () => {
+  expect(containerOf('').at).toBe('a.yaml:5:5 spec.containers[0]');
+  const error = thrownBy(() => read(pod('command: sh', 'initContainers: [{image: i}]')));
+  expect(error.where).toBe('a.yaml:5:5 spec.containers[0].command');
 });
 
 describe('variables', () => {
