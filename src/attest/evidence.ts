@@ -96,9 +96,13 @@ export function readEvidence(value: JsonValue, what: string): Evidence {
   if (more.length > 0) {
     throw invalidAt(place, 'has more than one of certificates, certificateTable and thim');
   }
+  const [report, hclReport] = [read('report', readBytes), read('hclReport', readBytes)];
+  if (report !== undefined && hclReport !== undefined) {
+    throw invalidAt(place, 'has both report and hclReport');
+  }
   return withoutAbsent({
-    report: read('report', readBytes),
-    hclReport: read('hclReport', readBytes),
+    report,
+    hclReport,
     certificates,
     crl: read('crl', readBytes),
     uvmEndorsement: read('uvmEndorsement', readBytes),

@@ -14,6 +14,8 @@ import { chooseProxy } from './registry/proxy.js';
 export interface StoreOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** Time for one request; LIMITS.certificateRequestMs if absent. */
+  readonly requestMs?: number;
 }
 
 /** Opens `https://HOST[/PATH]`, `http://...`, or a folder. Throws USAGE_CONFLICT for another kind of address. */
@@ -44,14 +46,15 @@ function openFolder(folder: string): CertificateStore {
   };
 }
 
-function openService(base: URL, { environment, signal }: StoreOptions): CertificateStore {
+function openService(base: URL, options: StoreOptions): CertificateStore {
+  const { environment, signal, requestMs = LIMITS.certificateRequestMs } = options;
   return {
     name: base.host,
     async read(path) {
       const root = base.href.endsWith('/') ? base.href : `${base.href}/`;
       const url = new URL(`${root}${path}`);
       const dispatcher = openDispatcher(url, environment);
-      const deadline = AbortSignal.timeout(LIMITS.certificateRequestMs);
+      const deadline = AbortSignal.timeout(requestMs);
       try {
         const answer = await request(url, {
           dispatcher,

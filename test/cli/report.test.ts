@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createAmdPki, makeReport, POLICY_TEXT } from '../support/amd-pki.js';
 import { podseal, temporaryFolder } from '../support/cli.js';
+import { GUIDS, makeBoundReport, makeHcl, makeTable, pem } from '../support/evidence-files.js';
 import { openSnpVectors } from '../support/snp-vectors.js';
-import { GUIDS, makeBoundReport, makeHcl, makeTable, pem } from '../support/verdict-cases.js';
 
 const AT = ['--at', '2026-01-01T00:00:00Z'];
 

@@ -2,7 +2,6 @@
  * Inputs for the comparison of both verifiers: genuine evidence, and evidence and expectations changed in many ways. A
  * number of the seed gives the same cases each time.
  */
-import { createHash } from 'node:crypto';
 import type { CertificateSource, Evidence } from '../../src/attest/evidence.js';
 import { evidenceAsJson } from '../../src/attest/evidence.js';
 import {
@@ -14,6 +13,8 @@ import {
   POLICY_TEXT,
 } from './amd-pki.js';
 import { ecKey, integer } from './certificates.js';
+import { GUIDS, makeBoundReport, makeHcl, makeTable, pem } from './evidence-files.js';
+import { type Dice, mutate, mutateReport, pick, rollFrom } from './mutate.js';
 import {
   evidenceOf,
   expectationOf,
@@ -21,6 +22,7 @@ import {
   rootsOf,
   uvmExpectationOf,
 } from './snp-vectors.js';
+import { expectationFor, hexOf } from './verdict-expectations.js';
 
 /** A request of the guest verifier's program. */
 export interface VerdictCase {
@@ -33,211 +35,6 @@ export interface VerdictCase {
 }
 
 export type Json = Readonly<Record<string, unknown>>;
-
-/** Numbers below a bound; equal seeds give equal numbers (mulberry32). */
-export type Dice = (bound: number) => number;
-
-export function rollFrom(seed: number): Dice {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
-}
-
-const pick = <T>(list: readonly T[], dice: Dice): T => list[dice(list.length)] as T;
-
-/** A copy with one to three changes: bits, bytes, words, lengths, moved pieces. */
-export function mutate(bytes: Uint8Array, dice: Dice): Buffer {
-  let copy = Buffer.from(bytes);
-  for (let left = 1 + dice(3); left > 0; left -= 1) copy = pick(CHANGES, dice)(copy, dice);
-  return copy;
-}
-
-type Change = (bytes: Buffer<ArrayBuffer>, dice: Dice) => Buffer<ArrayBuffer>;
-
-const at = (bytes: Buffer, dice: Dice) => dice(Math.max(bytes.length, 1));
-const edited = (bytes: Buffer<ArrayBuffer>, edit: (copy: Buffer) => void) => {
-  if (bytes.length > 0) edit(bytes);
-  return bytes;
-};
-
-const flipBit: Change = (bytes, dice) =>
-  edited(bytes, (copy) => {
-    const offset = at(copy, dice);
-    copy[offset] = (copy[offset] ?? 0) ^ (1 << dice(8));
-  });
-
-const CHANGES: readonly Change[] = [
-  flipBit,
-  flipBit,
-  flipBit,
-  flipBit,
-  (bytes, dice) => edited(bytes, (copy) => copy.fill(dice(256), at(copy, dice))),
-  (bytes, dice) =>
-    edited(bytes, (copy) => {
-      copy[at(copy, dice)] = pick([0, 1, 0x7f, 0x80, 0xff], dice);
-    }),
-  (bytes, dice) =>
-    edited(bytes, (copy) => {
-      const offset = at(copy, dice);
-      copy.fill(pick([0, 0xff], dice), offset, Math.min(copy.length, offset + 1 + dice(8)));
-    }),
-  (bytes, dice) => Buffer.from(bytes.subarray(0, at(bytes, dice))),
-  (bytes, dice) => Buffer.concat([bytes, Buffer.alloc(1 + dice(3), dice(256))]),
-  (bytes, dice) =>
-    edited(bytes, (copy) => {
-      copy.copy(copy, at(copy, dice), at(copy, dice), at(copy, dice));
-    }),
-];
-
-/** A change of a report that keeps its length: mostly of fields that have a meaning. */
-function mutateReport(bytes: Uint8Array, dice: Dice): Buffer {
-  if (dice(20) === 0) return mutate(bytes, dice);
-  const copy = Buffer.from(bytes);
-  for (let left = dice(3); left >= 0; left -= 1) {
-    const offset = dice(4) === 0 ? at(copy, dice) : pick(FIELD_OFFSETS, dice);
-    if (offset >= copy.length) continue;
-    if (dice(2) === 0) copy[offset] = (copy[offset] ?? 0) ^ (1 << dice(8));
-    else copy[offset] = dice(3) === 0 ? dice(256) : pick([0, 1, 2, 3, 4, 5, 0xff], dice);
-  }
-  return copy;
-}
-
-/** Offsets of bytes on which checks depend. */
-const FIELD_OFFSETS = [
-  0, 4, 8, 9, 0xa, 0xb, 0xc, 0x10, 0x20, 0x30, 0x33, 0x34, 0x38, 0x3a, 0x3e, 0x3f, 0x40, 0x41, 0x48,
-  0x4c, 0x50, 0x90, 0xc0, 0xe0, 0x110, 0x160, 0x180, 0x182, 0x186, 0x187, 0x188, 0x189, 0x18a,
-  0x18b, 0x1a0, 0x1a8, 0x1e0, 0x1e6, 0x1e8, 0x1e9, 0x1ea, 0x1eb, 0x1ec, 0x1ed, 0x1f0, 0x1f8, 0x200,
-  0x208, 0x29f, 0x2a0, 0x2cf, 0x2d0, 0x2e7, 0x2e8, 0x317, 0x318, 0x330, 0x49f,
-];
-
-const hexOf = (report: Buffer, offset: number, size: number) => {
-  const field = report.subarray(offset, offset + size).toString('hex');
-  return field.length === 2 * size ? field : '00'.repeat(size);
-};
-
-type Maker = (report: Buffer, dice: Dice) => unknown;
-
-const hexList =
-  (offset: number, size: number): Maker =>
-  (report, dice) => {
-    const right = hexOf(report, offset, size);
-    return pick(
-      [[right], [right.toUpperCase()], ['ab'.repeat(size), right], ['cd'.repeat(size)]],
-      dice,
-    );
-  };
-const hexValue =
-  (offset: number, size: number): Maker =>
-  (report, dice) =>
-    pick([hexOf(report, offset, size), hexOf(report, offset, size), '00'.repeat(size)], dice);
-const flag: Maker = (_report, dice) => dice(2) === 0;
-const word =
-  (offset: number): Maker =>
-  (report, dice) =>
-    pick([`0x${hexOf(report, offset, 1)}`, '0x0', '0x1', '0x3f', '0xffffffffffffffff'], dice);
-const levels: Maker = (_report, dice) => {
-  const parts = Object.fromEntries(
-    ['fmc', 'bl', 'tee', 'snp', 'ucode'].filter(() => dice(3) === 0).map((part) => [part, dice(8)]),
-  );
-  return pick(
-    [{ Milan: parts }, { Milan: parts, Genoa: parts, Turin: parts }, { Turin: parts }],
-    dice,
-  );
-};
-
-/** A value for each member of an expectation, right or wrong. */
-const MEMBERS: Readonly<Record<string, Maker>> = {
-  launchMeasurements: hexList(0x90, 48),
-  reportData: hexValue(0x50, 64),
-  vmpl: (_report, dice) => pick([0, 1, 2, 3, 'any'], dice),
-  allowDebug: flag,
-  allowMigrationAgent: flag,
-  allowCxl: flag,
-  allowVlek: flag,
-  guestPolicies: (report, dice) =>
-    pick(
-      [['0x3001f'], [`0x${Buffer.from(report.subarray(8, 16)).reverse().toString('hex') || '0'}`]],
-      dice,
-    ),
-  requireSmtDisabled: flag,
-  requireTsme: flag,
-  requireEcc: flag,
-  requireAliasCheck: flag,
-  allowUnknownPlatformBits: flag,
-  minimumTcb: levels,
-  minimumLaunchTcb: levels,
-  requireCommitted: flag,
-  minimumFirmware: (_report, dice) =>
-    pick(['1.55', '1.9', '1.55.21', '1.55.22', '0.0', '255.255.255'], dice),
-  minimumGuestSvn: (_report, dice) => dice(5),
-  launchMitigations: word(0x1f8),
-  currentMitigations: word(0x200),
-  idKeyDigests: hexList(0xe0, 48),
-  authorKeyDigests: hexList(0x110, 48),
-  requireAuthorKey: flag,
-  familyId: hexValue(0x10, 16),
-  imageId: hexValue(0x20, 16),
-  chipIds: hexList(0x1a0, 64),
-  cspIds: (_report, dice) =>
-    pick([['CN=cloud.example'], ['x', 'CN=cc-us-east-2.amazonaws.com'], ['y']], dice),
-  requireCrl: flag,
-};
-
-/** Members with values of a wrong form. */
-const BROKEN: readonly Json[] = [
-  { vmpl: 4 },
-  { vmpl: -1 },
-  { vmpl: 'all' },
-  { allowDebug: 'true' },
-  { allowDebug: null },
-  { hostData: [] },
-  { hostData: 'ab'.repeat(32) },
-  { hostData: ['ab'.repeat(31)] },
-  { hostData: ['ag'.repeat(32)] },
-  { reportData: 'ab'.repeat(32) },
-  { guestPolicies: ['3001f'] },
-  { guestPolicies: ['0x'] },
-  { guestPolicies: ['0x00000000000000000'] },
-  { minimumTcb: {} },
-  { minimumTcb: { Milan: { bl: 256 } } },
-  { minimumTcb: { milan: {} } },
-  { minimumTcb: { Milan: { spl: 1 } } },
-  { minimumFirmware: '1' },
-  { minimumFirmware: '1.256' },
-  { minimumFirmware: '01.2' },
-  { minimumFirmware: '1.2.3.4' },
-  { minimumGuestSvn: 4294967296 },
-  { minimumGuestSvn: 1.5 },
-  { launchMitigations: 63 },
-  { skip: ['signature'] },
-  { skip: ['chain', 'chain'] },
-  { skip: 'chain' },
-  { uvm: { issuer: 'did', feed: 'f' } },
-  { uvm: { issuer: 'did', feed: 'f', minimumSvn: '1' } },
-  { cspIds: [] },
-  { cspIds: [1] },
-  { unknown: true },
-  { format: 'podseal.expectation/v2' },
-];
-
-/** An expectation about a report; `skip` are the checks that it turns off. */
-function expectationFor(report: Buffer, skip: readonly string[], dice: Dice): Json {
-  const names = Object.keys(MEMBERS).filter(() => dice(9) === 0);
-  const made = Object.fromEntries(names.map((name) => [name, MEMBERS[name]?.(report, dice)]));
-  const anyPolicy = dice(3) === 0;
-  const all = [...skip, ...(anyPolicy ? ['host-data'] : [])];
-  return {
-    format: 'podseal.expectation/v1',
-    ...(anyPolicy ? {} : { hostData: hexList(0xc0, 32)(report, dice) }),
-    ...made,
-    ...(all.length === 0 ? {} : { skip: all }),
-    ...(dice(60) === 0 ? pick(BROKEN, dice) : {}),
-  };
-}
 
 /** A report with its certificates. */
 interface Base {
@@ -337,65 +134,6 @@ function vectorBases(): readonly Base[] {
       },
     ];
   });
-}
-
-/** A certificate table of these blobs. */
-export function makeTable(blobs: readonly (readonly [string, Uint8Array])[]): Buffer {
-  let offset = (blobs.length + 1) * 24;
-  const rows = blobs.map(([guid, bytes]) => {
-    const row = Buffer.alloc(24);
-    Buffer.from(guid.replaceAll('-', ''), 'hex').copy(row);
-    row.writeUInt32LE(offset, 16);
-    row.writeUInt32LE(bytes.length, 20);
-    offset += bytes.length;
-    return row;
-  });
-  return Buffer.concat([...rows, Buffer.alloc(24), ...blobs.map(([, bytes]) => bytes)]);
-}
-
-export const GUIDS = {
-  vcek: '63da758d-e664-4564-adc5-f4b93be8accd',
-  vlek: 'a8074bc2-a25a-483e-aae6-39c045a0b8a1',
-  ask: '4ab7b379-bbac-4fe4-a02f-05aef327c782',
-  ark: 'c0b406a4-a803-4952-9743-3fb6014cd0ae',
-  crl: '92f81bc3-5811-4d3d-97ff-d19f88dc67ea',
-} as const;
-
-/** An HCL report around a report, which is signed for it by the caller if it should verify. */
-export function makeHcl(report: Uint8Array, runtimeData: Uint8Array): Buffer {
-  const header = Buffer.alloc(32);
-  header.write('HCLA');
-  header.writeUInt32LE(1, 4);
-  header.writeUInt32LE(1236 + runtimeData.length, 8);
-  header.writeUInt32LE(2, 12);
-  const runtime = Buffer.alloc(20);
-  [20 + runtimeData.length, 1, 2, 1, runtimeData.length].forEach((value, index) => {
-    runtime.writeUInt32LE(value, 4 * index);
-  });
-  return Buffer.concat([header, report, runtime, runtimeData, Buffer.alloc(100)]);
-}
-
-/** A certificate as PEM. */
-export function pem(certificate: Uint8Array): string {
-  const lines =
-    Buffer.from(certificate)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
-}
-
-/** A report that carries the hash of runtime data. */
-export function makeBoundReport(pki: AmdPki, runtimeData: Uint8Array) {
-  const { der, key } = pki.makeLeaf();
-  const digest = createHash('sha256').update(runtimeData).digest();
-  const report = makeReport(key, {
-    line: pki.line,
-    change: (bytes) => {
-      bytes.fill(0, 0x50, 0x90);
-      digest.copy(bytes, 0x50);
-    },
-  });
-  return { leaf: der, report };
 }
 
 function openPool(): Pool {
