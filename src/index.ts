@@ -1,4 +1,14 @@
 /** The library: the stages of podseal, and the effects that it ships for them. Re-exports only. */
+export { CHECKS, type CheckName, type CheckRecord, type CheckResult } from './attest/checks.js';
+export { type Evidence, parseEvidence, printEvidence } from './attest/evidence.js';
+export { type Expectation, parseExpectation, printExpectation } from './attest/expectation.js';
+export type { CertificateStore } from './attest/kds.js';
+export type { Candidate, NearMiss } from './attest/near-miss.js';
+export type { ProductLine, TrustedRoot } from './attest/products.js';
+export { REASONS, type ReasonCode } from './attest/reasons.js';
+export { parseReport, type SnpReport } from './attest/report.js';
+export { type Verdict, verdictAsJson } from './attest/verdict.js';
+export { type VerifyContext, verifyEvidence } from './attest/verify.js';
 export {
   type DiffId,
   type Digest,
@@ -27,6 +37,7 @@ export type {
 } from './image/types.js';
 export { openImageArchive } from './io/archives.js';
 export { defaultCacheFolder, openLayerCache } from './io/cache.js';
+export { openCertificateStore } from './io/certificate-store.js';
 export { openCredentialStore } from './io/credentials/store.js';
 export { openHashPool } from './io/hash-pool.js';
 export { openImageMap } from './io/image-map.js';
@@ -36,6 +47,7 @@ export { createInlineHasher } from './layer/block-hash.js';
 export { type HashedLayer, type HashLayerOptions, hashLayer } from './layer/hash-layer.js';
 export type { BlockHasher, LayerCache } from './layer/ports.js';
 export { measureEncoded, measureInitdata, measurePolicyText } from './measurement/measure.js';
+export { collectEvidence, type EvidenceInputs } from './pipeline/attest/collect.js';
 export { createImageReader, obtainPolicyImage } from './pipeline/images.js';
 export { measureFile } from './pipeline/measure-file.js';
 export { type GeneratedPolicy, generateKata, type KataRequest, writePolicies } from './pipeline.js';

@@ -116,5 +116,5 @@ describe.runIf(hasGuestVerifier())('both verifiers', () => {
     expect(answered).toBeGreaterThan(MUTATIONS);
     // The mutations reach every kind of check.
     expect(reasons.size).toBeGreaterThan(30);
-  });
+  }, 600_000);
 });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseEndorsement } from '../../src/attest/endorsement.js';
 import type { Expectation } from '../../src/attest/expectation.js';
 import { isDenial } from '../../src/attest/report.js';
-import { parseEndorsement } from '../../src/attest/uvm.js';
 import { verifyEndorsement, verifyEvidence } from '../../src/attest/verify.js';
 import type { CborValue } from '../../src/core/cbor.js';
 import { LIMITS } from '../../src/core/limits.js';
