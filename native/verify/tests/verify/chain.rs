@@ -1,15 +1,15 @@
 //! Each check of a chain and of a revocation list fails for its own reason and for nothing else.
 
 use crate::support::{
-    self, CertificateParts, Chain, Trial, assert_allowed, assert_denied, crl, der, issuers, level,
-    vcek, vlek,
+    self, CertificateParts, Chain, Trial, assert_allowed, assert_denied, crl, crl_of, der, issuers,
+    level, revoked, vcek, vlek,
 };
 use podseal_verify::{Certificates, Check, Code, Evidence, Line};
 
 type Change = fn(&mut CertificateParts);
 
 /// Changes of a VCEK that is signed again, and the check that each fails.
-const LEAF_CHANGES: [(Change, Check, Code); 24] = [
+const LEAF_CHANGES: [(Change, Check, Code); 25] = [
     (
         |p| p.subject = support::name("SEV-VCEK-TEST"),
         Check::LeafKind,
@@ -78,6 +78,11 @@ const LEAF_CHANGES: [(Change, Check, Code); 24] = [
     ),
     (
         |p| p.set(&[4], &[0x77; 8]),
+        Check::LeafExtensions,
+        Code::CertProfile,
+    ),
+    (
+        |p| p.set(&[4], &der(4, &[&[0x77; 63]])),
         Check::LeafExtensions,
         Code::CertProfile,
     ),
@@ -231,6 +236,78 @@ fn the_intermediate_is_the_one_for_the_leaf() {
     assert_denied(&trial.signed(), Check::ChainProfile, Code::CertProfile);
 }
 
+/// Changes the last byte, which belongs to the signature.
+fn spoil(der: &mut [u8]) {
+    *der.last_mut().unwrap() ^= 1;
+}
+
+#[test]
+fn signatures_of_the_chain() {
+    let cases: [(Misplace, Check, Code); 3] = [
+        (
+            |c| spoil(&mut c.leaf),
+            Check::ChainSignature,
+            Code::ChainSig,
+        ),
+        (
+            |c| spoil(&mut c.intermediate),
+            Check::ChainSignature,
+            Code::ChainSig,
+        ),
+        (
+            |c| {
+                spoil(&mut c.root);
+                let digest = support::sha256(&c.root);
+                c.anchors = podseal_verify::Anchors::replaced(vec![(Line::Milan, digest)]);
+            },
+            Check::ChainAnchor,
+            Code::ChainFormat,
+        ),
+    ];
+    for (edit, check, code) in cases {
+        let mut trial = Trial::of(Line::Milan);
+        edit(&mut trial.chain);
+        assert_denied(&trial.signed(), check, code);
+    }
+}
+
+#[test]
+fn a_short_key_of_an_authority() {
+    let short = support::short_key();
+    let mut parts = issuers(Line::Milan, "SEV-");
+    parts[1].key = support::rsa_info(&short);
+    let mut trial = Trial::of(Line::Milan);
+    trial.chain = Chain::of(Line::Milan, &vcek(Line::Milan), &parts);
+    trial.chain.leaf = vcek(Line::Milan).signed_by(&short);
+    assert_denied(&trial.signed(), Check::ChainProfile, Code::CertProfile);
+}
+
+#[test]
+fn a_leaf_of_another_form() {
+    let parts = vcek(Line::Milan);
+    let key = &support::rsa_keys()[1];
+    let signature = support::sign(key, &parts.tbs());
+    let bits = der(3, &[&[0], &signature]);
+    let two_algorithms = der(0x30, &[&parts.tbs(), &support::pss(32), &bits]);
+    let unused_bits = der(
+        0x30,
+        &[&parts.tbs(), &parts.algorithm, &der(3, &[&[1], &signature])],
+    );
+    let mut version_2 = parts.tbs();
+    let version = version_2
+        .windows(5)
+        .position(|five| five == [0xA0, 3, 2, 1, 2])
+        .unwrap();
+    version_2[version + 4] = 1;
+    let bits = der(3, &[&[0], &support::sign(key, &version_2)]);
+    let version_2 = der(0x30, &[&version_2, &parts.algorithm, &bits]);
+    for leaf in [two_algorithms, unused_bits, version_2] {
+        let mut trial = Trial::of(Line::Milan);
+        trial.chain.leaf = leaf;
+        assert_denied(&trial.signed(), Check::ChainFormat, Code::ChainFormat);
+    }
+}
+
 #[test]
 fn revocation() {
     let now = ("251201000000Z", "260201000000Z");
@@ -251,11 +328,34 @@ fn revocation() {
     let stale = crl(&[], "251101000000Z", "251201000000Z");
     let early = crl(&[], "260102000000Z", "260201000000Z");
     let mut forged = crl(&[], now.0, now.1);
-    if let Some(last) = forged.last_mut() {
-        *last ^= 1;
-    }
+    spoil(&mut forged);
     let trailing = [crl(&[], now.0, now.1), vec![0]].concat();
-    for list in [stale, early, forged, trailing, Vec::new()] {
+    let endless = crl_of("ARK-Milan", &[now.0], &[]);
+    let foreign = crl_of("ARK-Genoa", &[now.0, now.1], &[]);
+    // Delta CRL indicator, and removeFromCRL as the reason of an entry, both critical.
+    let indicator = der(
+        0x30,
+        &[&[6, 3, 0x55, 0x1D, 0x1B, 1, 1, 0xFF, 4, 3, 2, 1, 1]],
+    );
+    let reason = der(
+        0x30,
+        &[&[6, 3, 0x55, 0x1D, 0x15, 1, 1, 0xFF, 4, 3, 0x0A, 1, 8]],
+    );
+    let delta = der(0xA0, &[&der(0x30, &[&indicator])]);
+    let removed = der(0x30, &[&revoked(&[3], &der(0x30, &[&reason]))]);
+    let delta = crl_of("ARK-Milan", &[now.0, now.1], &delta);
+    let removed = crl_of("ARK-Milan", &[now.0, now.1], &removed);
+    for list in [
+        stale,
+        early,
+        forged,
+        trailing,
+        endless,
+        foreign,
+        delta,
+        removed,
+        Vec::new(),
+    ] {
         assert_denied(&judge(Some(list), false), Check::Revocation, Code::Crl);
     }
 }

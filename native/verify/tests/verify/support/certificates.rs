@@ -52,6 +52,11 @@ pub fn rsa_keys() -> &'static [RsaKeyPair; 2] {
     })
 }
 
+/// A throw-away key that is shorter than AMD's.
+pub fn short_key() -> RsaKeyPair {
+    RsaKeyPair::from_pkcs8(include_bytes!("../keys/throw-away-2048.pk8")).unwrap()
+}
+
 /// A signature over a message by an RSA key, as PSS with SHA-384.
 pub fn sign(key: &RsaKeyPair, message: &[u8]) -> Vec<u8> {
     let mut signature = vec![0; key.public().modulus_len()];
@@ -254,17 +259,37 @@ pub fn issuers(line: Line, intermediate: &str) -> [CertificateParts; 2] {
 
 /// A revocation list of the throw-away ARK of Milan.
 pub fn crl(serials: &[&[u8]], this_update: &str, next_update: &str) -> Vec<u8> {
-    let time = |text: &str| der(0x17, &[text.as_bytes()]);
-    let entry = |serial: &&[u8]| der(0x30, &[&der(2, &[serial]), &time(this_update)]);
-    let entries: Vec<u8> = serials.iter().flat_map(entry).collect();
+    let entries: Vec<u8> = serials
+        .iter()
+        .flat_map(|serial| revoked(serial, &[]))
+        .collect();
     let list = if serials.is_empty() {
         Vec::new()
     } else {
         der(0x30, &[&entries])
     };
-    let issuer = name("ARK-Milan");
-    let times = [time(this_update), time(next_update)].concat();
-    let tbs = der(0x30, &[&[2, 1, 1], &pss(48), &issuer, &times, &list]);
+    crl_of("ARK-Milan", &[this_update, next_update], &list)
+}
+
+/// An entry of a revocation list, with the bytes of its extensions.
+pub fn revoked(serial: &[u8], extensions: &[u8]) -> Vec<u8> {
+    der(
+        0x30,
+        &[
+            &der(2, &[serial]),
+            &der(0x17, &[b"251201000000Z"]),
+            extensions,
+        ],
+    )
+}
+
+/// A revocation list that the ARK's key signs in any name, with whatever follows its times.
+pub fn crl_of(issuer: &str, times: &[&str], rest: &[u8]) -> Vec<u8> {
+    let times: Vec<u8> = times
+        .iter()
+        .flat_map(|text| der(0x17, &[text.as_bytes()]))
+        .collect();
+    let tbs = der(0x30, &[&[2, 1, 1], &pss(48), &name(issuer), &times, rest]);
     let signature = sign(&rsa_keys()[0], &tbs);
     der(0x30, &[&tbs, &pss(48), &der(3, &[&[0], &signature])])
 }
