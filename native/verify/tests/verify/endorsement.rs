@@ -7,7 +7,7 @@ use podseal_verify::{
     Verdict, verify_uvm,
 };
 
-fn judge(envelope: Option<Vec<u8>>, issuer: &str) -> Verdict {
+pub fn judge(envelope: Option<Vec<u8>>, issuer: &str) -> Verdict {
     let expected = Expectation {
         launch_measurements: Some(vec![[0x22; 48]]),
         uvm: Some(UvmExpectation {
@@ -37,7 +37,7 @@ fn changed(change: impl FnOnce(&mut Endorsement)) -> Verdict {
     build(&endorsement)
 }
 
-fn assert_denied(verdict: &Verdict, check: Check, code: Code) {
+pub fn assert_denied(verdict: &Verdict, check: Check, code: Code) {
     let mut failed = verdict
         .checks
         .iter()
@@ -280,74 +280,66 @@ fn envelopes_that_are_not_strict() {
     assert!(judge(Some(critical), &issuer).allowed());
 }
 
-/// SubjectPublicKeyInfo, ECDSA signature (DER or fixed) and coordinate size of a throw-away key.
-macro_rules! ec_key {
-    ($curve:ident, $oid:expr) => {{
-        use $curve::ecdsa::signature::hazmat::PrehashSigner;
-        use $curve::ecdsa::{Signature, SigningKey};
-        let mut secret = $curve::FieldBytes::default();
-        *secret.last_mut().unwrap() = 7;
-        let key = SigningKey::from_slice(&secret).unwrap();
-        let point = key.verifying_key().to_sec1_point(false);
-        let bits = support::der(3, &[&[0], point.as_bytes()]);
-        let info = support::der(0x30, &[&support::der(0x30, &[EC, $oid]), &bits]);
-        let signer = move |is_der: bool, hash: &'static ring::digest::Algorithm, message: &[u8]| {
-            let digest = ring::digest::digest(hash, message);
-            let size = secret.len().max(digest.as_ref().len());
-            let mut padded = vec![0; size - digest.as_ref().len()];
-            padded.extend_from_slice(digest.as_ref());
-            let signature: Signature = key.sign_prehash(&padded).unwrap();
-            if is_der {
-                signature.to_der().as_bytes().to_vec()
-            } else {
-                signature.to_bytes().to_vec()
-            }
-        };
-        (info, Box::new(signer) as Signer)
-    }};
+#[test]
+fn a_member_that_nobody_reads_stands_once() {
+    for (members, allowed) in [
+        (r#"{"a":[{"b":1}],"#, true),
+        (r#"{"a":[{"b":1,"b":1}],"#, false),
+    ] {
+        let text = String::from_utf8(payload("100"))
+            .unwrap()
+            .replacen('{', members, 1);
+        let verdict = changed(|one| one.payload = text.into_bytes());
+        assert_eq!(verdict.allowed(), allowed, "{members}");
+    }
 }
 
-type Signer = Box<dyn Fn(bool, &'static ring::digest::Algorithm, &[u8]) -> Vec<u8>>;
-
-const EC: &[u8] = &[6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1];
+#[test]
+fn chains_of_2_to_100_certificates() {
+    let good = Endorsement::good();
+    let [leaf, root] = good.chain();
+    for (count, fits) in [(1, false), (2, true), (100, true), (101, false)] {
+        let mut out = Out::new(Vec::new());
+        out.map(2).unwrap().i64(1).unwrap().i64(-38).unwrap();
+        out.i64(33)
+            .unwrap()
+            .array(count)
+            .unwrap()
+            .bytes(&leaf)
+            .unwrap();
+        for _ in 1..count {
+            out.bytes(&root).unwrap();
+        }
+        let verdict = judge(Some(good.envelope(&out.into_writer(), &[0xA0])), "did");
+        let row = verdict.row(Check::UvmFormat).unwrap();
+        assert_eq!(row.result == Outcome::Pass, fits, "{count}");
+    }
+}
 
 #[test]
-fn every_curve_with_every_hash() {
-    let keys: [(Vec<u8>, Signer); 3] = [
-        ec_key!(p256, &[6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7]),
-        ec_key!(p384, &[6, 5, 0x2B, 0x81, 4, 0, 0x22]),
-        ec_key!(p521, &[6, 5, 0x2B, 0x81, 4, 0, 0x23]),
-    ];
-    let hashes = [
-        (-7, 2, &ring::digest::SHA256),
-        (-35, 3, &ring::digest::SHA384),
-        (-36, 4, &ring::digest::SHA512),
-    ];
-    for (info, signer) in &keys {
-        for (algorithm, suffix, hash) in hashes {
-            let mut one = Endorsement::good();
-            one.algorithm = algorithm;
-            for part in [&mut one.root, &mut one.leaf] {
-                part.key.clone_from(info);
-                let oid = [6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, suffix];
-                part.algorithm = support::der(0x30, &[&oid]);
-            }
-            let certificate = |part: &support::CertificateParts| {
-                part.with_signature(&signer(true, hash, &part.tbs()))
-            };
-            let chain = [certificate(&one.leaf), certificate(&one.root)];
-            let protected = one.protected(&chain);
-            let by = |message: &[u8]| signer(false, hash, message);
-            let mut envelope = one.envelope_by(&protected, &[0xA0], by);
-            assert!(
-                judge(Some(envelope.clone()), &one.did(&chain[1])).allowed(),
-                "{algorithm}"
-            );
-            *envelope.last_mut().unwrap() ^= 1;
-            let verdict = judge(Some(envelope), &one.did(&chain[1]));
-            assert_denied(&verdict, Check::UvmSignature, Code::UvmSignature);
-        }
-    }
+fn an_endorsement_without_a_measurement_to_compare_with() {
+    let (envelope, issuer) = Endorsement::good().build();
+    let uvm = UvmExpectation {
+        issuer,
+        feed: FEED.to_owned(),
+        minimum_svn: 0,
+    };
+    let expected = Expectation {
+        uvm: Some(uvm),
+        ..Expectation::unchecked()
+    };
+    let evidence = Evidence {
+        report: ReportSource::Absent,
+        certificates: Certificates::Absent,
+        crl: None,
+        uvm_endorsement: Some(envelope),
+    };
+    let verdict = verify_uvm(&evidence, &expected).unwrap();
+    assert!(!verdict.allowed());
+    assert_eq!(
+        verdict.row(Check::UvmMeasurement).unwrap().result,
+        Outcome::Blocked
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 mod chain;
 mod container;
+mod curves;
 mod document;
 mod endorsement;
 mod mutation;
