@@ -17,8 +17,20 @@ export {
   type Sha256Hex,
 } from './core/digest.js';
 export { ERROR_CATALOGUE, type ErrorCode, ToolError } from './core/error.js';
+export { makeDid } from './core/make-did-x509.js';
 export type { Notice, NoticeSink } from './core/notice.js';
 export { type ImageReference, parseReference } from './core/reference.js';
+export { type SignedStatement, unpackStatement } from './core/signed-statement.js';
+export { importOf } from './fragment/import-statement.js';
+export type { ArtifactStore } from './fragment/ports.js';
+export {
+  attachFragment,
+  discoverFragments,
+  pullFragment,
+  pushFragment,
+} from './fragment/registry.js';
+export { signFragment } from './fragment/sign.js';
+export { type FragmentVerdict, verifyFragment } from './fragment/verify.js';
 export {
   findImageFacts,
   mergeImageFacts,
@@ -42,6 +54,7 @@ export { openCredentialStore } from './io/credentials/store.js';
 export { openHashPool } from './io/hash-pool.js';
 export { openImageMap } from './io/image-map.js';
 export { openOciLayout } from './io/oci-layout.js';
+export { openRegistryArtifacts } from './io/registry/artifacts.js';
 export { openRegistrySource } from './io/registry/source.js';
 export { createInlineHasher } from './layer/block-hash.js';
 export { type HashedLayer, type HashLayerOptions, hashLayer } from './layer/hash-layer.js';

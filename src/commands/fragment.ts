@@ -97,7 +97,7 @@ function addVerify(parent: Command, context: CommandContext): void {
     .optionsGroup('Expectation:')
     .option('--issuer <did>', 'issuer that the policy imports')
     .option('--feed <name>', 'feed that the policy imports')
-    .option('--minimum-svn <svn>', 'lowest svn that the policy imports', '0')
+    .option('--minimum-svn <svn>', 'lowest svn that the policy imports')
     .option('--require-receipt <ledger>', 'ledger that must vouch, * for any (repeatable)', collect)
     .option('--imports <file>', 'imports to check against, instead of these options')
     .option('--any-issuer', 'DANGEROUS: accept whoever signed it')

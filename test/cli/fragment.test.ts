@@ -51,18 +51,11 @@ describe('sign and verify', () => {
     const signed = await sign();
     expect([signed.status, signed.stdout]).toEqual([0, '']);
     expect(signed.stderr).toContain(issuer);
-    const good = await run(['verify', 'contoso.rego.cose', '--issuer', issuer, '--feed', FEED]);
+    const expectation = ['--issuer', issuer, '--feed', FEED, '--minimum-svn', '3'];
+    const good = await run(['verify', 'contoso.rego.cose', ...expectation]);
     expect(good.status, good.stdout).toBe(0);
     expect(good.stdout).toContain('allowed');
-    const json = await run([
-      'verify',
-      'contoso.rego.cose',
-      '--issuer',
-      issuer,
-      '--feed',
-      FEED,
-      '--json',
-    ]);
+    const json = await run(['verify', 'contoso.rego.cose', ...expectation, '--json']);
     expect(JSON.parse(json.stdout)).toMatchObject({
       format: 'podseal.fragment-verdict/v1',
       verdict: 'allowed',
@@ -111,6 +104,7 @@ describe('sign and verify', () => {
     for (const args of [
       [],
       ['--issuer', 'x'],
+      ['--issuer', 'x', '--feed', 'y'],
       ['--any-issuer', '--imports', 'x'],
       ['--trust-list', 'x', '--any-issuer'],
     ]) {

@@ -249,7 +249,9 @@ describe('a registry that cannot be trusted', () => {
       response.end();
       return true;
     };
-    await failureOf(attachFragment(store, image, FILE), 'REGISTRY_REDIRECT_REFUSED');
+    const error = await failureOf(attachFragment(store, image, FILE), 'REGISTRY_REDIRECT_REFUSED');
+    expect(error.message).toContain('redirects an upload');
+    expect(registry.log.filter((line) => line.includes('elsewhere'))).toEqual([]);
   });
 
   it('cannot make us read a blob of any size', async () => {

@@ -8,7 +8,7 @@ import { type CommandContext, readOutputOptions } from '../context.js';
 export interface VerifyOptions {
   readonly issuer?: string;
   readonly feed?: string;
-  readonly minimumSvn: string;
+  readonly minimumSvn?: string;
   readonly requireReceipt?: readonly string[];
   readonly imports?: string;
   readonly anyIssuer?: boolean;
@@ -52,15 +52,15 @@ async function expectedImports(
   const named = issuer !== undefined || feed !== undefined;
   if ([named, imports !== undefined, anyIssuer === true].filter(Boolean).length !== 1) {
     throw new ToolError('USAGE_CONFLICT', 'a fragment is verified against an expectation', {
-      want: '--issuer and --feed, or --imports, or --any-issuer',
+      want: '--issuer, --feed and --minimum-svn, or --imports, or --any-issuer',
     });
   }
   if (anyIssuer === true) return undefined;
   if (imports === undefined) {
-    if (issuer === undefined || feed === undefined) {
-      throw new ToolError('USAGE_CONFLICT', '--issuer and --feed go together');
-    }
     const { minimumSvn, requireReceipt = [] } = options;
+    if (issuer === undefined || feed === undefined || minimumSvn === undefined) {
+      throw new ToolError('USAGE_CONFLICT', '--issuer, --feed and --minimum-svn go together');
+    }
     return [{ issuer, feed, minimumSvn, requiredReceipts: requireReceipt }];
   }
   const [{ expectedFrom, readImports }, { parseJsonData }, { readTextFile }] = await Promise.all([
