@@ -39,8 +39,8 @@ export async function generatePolicies(
     os: isWindows(flags.platform) ? ('windows' as const) : ('linux' as const),
     debugMode: flags.debugMode === true,
     stdio: flags.disableStdio !== true,
-    // A comparison finds containers by their ids.
-    omitId: flags.omitId === true && flags.diff !== true,
+    // Comparisons find containers by their ids.
+    omitId: flags.omitId === true && !flags.diff && !flags.validateSidecar,
     fragments: {
       imports: importsInPolicy(source, imports),
       excludeInfrastructure: flags.excludeDefaultFragments === true,

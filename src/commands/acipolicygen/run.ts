@@ -30,7 +30,6 @@ export async function runAcipolicygen(
     import('../../io/prompt.js'),
   ]);
   checkUsage(flags);
-  refuseUnready(flags);
   const prompt = openPrompt();
   const confirm = async (question: string) => /^[yY]$/.test(await prompt.ask(question));
   const run: AcipolicygenRun = { flags, context, terminal, confirm };
@@ -46,12 +45,6 @@ export async function runAcipolicygen(
   } finally {
     prompt.close();
   }
-}
-
-/** Options whose part of the work is not there. */
-function refuseUnready(flags: AcipolicygenFlags): void {
-  if (flags.validateSidecar !== true) return;
-  throw new ToolError('USAGE_CONFLICT', '--validate-sidecar is not supported yet');
 }
 
 function warn({ flags, terminal }: AcipolicygenRun): void {
@@ -132,6 +125,7 @@ async function deliver(
   delivery: Delivery,
   run: AcipolicygenRun,
 ): Promise<void> {
+  if (run.flags.validateSidecar === true) return validate(policies, run);
   if (run.flags.diff === true) return compare(policies, run);
   if (delivery === 'inject') return inject(source, policies, run);
   const { printForm, printForms } = await import('../../pipeline/acipolicygen/print.js');
@@ -148,6 +142,21 @@ async function deliver(
     await writeFileAtomic(saveToFile, printForm(policy, delivery));
   }
   await run.terminal.product(printForms(policies, delivery));
+}
+
+/** Says whether the policies let side-cars start; with status 2 if they do not. */
+async function validate(
+  policies: readonly GeneratedAciPolicy[],
+  run: AcipolicygenRun,
+): Promise<void> {
+  const { judgeSidecars, listSidecars } = await import('../../pipeline/acipolicygen/sidecars.js');
+  const own: GeneratedAciPolicy[] = [];
+  for (const reference of listSidecars(policies)) {
+    own.push(...(await generatePolicies({ kind: 'image', reference }, run)));
+  }
+  const { line, passes } = judgeSidecars(policies, own);
+  await run.terminal.product(line);
+  if (!passes) run.context.finish(EXIT.usage);
 }
 
 /** Prints how the policies that stand in the input differ; with status 2 if any does. */
