@@ -34,7 +34,7 @@ class NativeEngine implements RegoEngine {
       return new LoadedPolicy(new this.#addon.RegoPolicy(modules, options));
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
-      throw new ToolError('POLICY_UNREADABLE', problem, { cause });
+      throw new ToolError('POLICY_UNREADABLE', inOneLine(problem), { cause });
     }
   }
 }
@@ -52,8 +52,19 @@ class LoadedPolicy implements RegoPolicy {
 
   evaluate(rule: string, input: JsonValue): RegoEvaluation {
     const { value, error, prints } = this.#policy.evaluate(rule, JSON.stringify(input));
-    if (error !== undefined) return { outcome: { kind: 'failed', message: error }, prints };
+    if (error !== undefined) {
+      return { outcome: { kind: 'failed', message: inOneLine(error) }, prints };
+    }
     if (value === undefined) return { outcome: { kind: 'undefined' }, prints };
     return { outcome: { kind: 'value', value: parseJson(value, rule) }, prints };
   }
+}
+
+/** How the engine words a problem: the place, the line of the policy, which may be long and secret, and what is wrong. */
+const PROBLEM = /^(.*?)\n?--> (\S+:\d+:\d+)\n.*\nerror: ([^\n]*)$/s;
+
+/** `... agent_policy:7:12: what is wrong`, without the line itself. */
+function inOneLine(problem: string): string {
+  const [, head, place, what] = PROBLEM.exec(problem) ?? [];
+  return place === undefined ? problem : `${head}${place}: ${what}`;
 }

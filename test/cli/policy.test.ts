@@ -239,6 +239,36 @@ describe('podseal policy', () => {
   });
 });
 
+describe('refused', () => {
+  it.each([
+    ['', ''],
+    ['# package agent_policy\n', ''],
+    ['package other\n', ':1'],
+    ['# rules\n\npackage agent_policy.more\n', ':3'],
+    [POD, ':2'],
+  ])('rules that are none of the kata agent: %j', async (rules, line) => {
+    const { folder, file, args } = workFolder();
+    const other = join(folder, 'other.rego');
+    writeFileSync(other, rules);
+    const result = await podseal(['policy', ...args, '--rules', other]);
+    expect(result).toMatchObject({ status: 3, stdout: '' });
+    expect(result.stderr).toContain('holds no rules of the kata agent [POLICY_UNREADABLE]');
+    expect(result.stderr).toContain(`where: ${other}${line}\n`);
+    expect(readFileSync(file, 'utf8')).toBe(POD);
+  });
+
+  it('a manifest that is named twice, however it is spelled', async () => {
+    const { folder, file, args } = workFolder();
+    const again = join(folder, '..', folder.split('/').at(-1)!, '.', 'pod.yaml');
+    for (const second of [file, `${folder}//pod.yaml`, `${folder}/./pod.yaml`, again]) {
+      const result = await podseal(['policy', second, ...args]);
+      expect(result).toMatchObject({ status: 2, stdout: '' });
+      expect(result.stderr).toContain('a manifest is named twice');
+    }
+    expect(readFileSync(file, 'utf8')).toBe(POD);
+  });
+});
+
 describe('usage', () => {
   it.each([
     [['policy'], 'missing required argument'],

@@ -111,7 +111,12 @@ async function readRules(options: PolicyRun['options'], guest: KataGuest): Promi
     import('../../io/files.js'),
     import('../../io/assets.js'),
   ]);
-  if (options.rules !== undefined) return readTextFile(options.rules);
+  if (options.rules !== undefined) {
+    const { assertAgentRules } = await import('../../policy/kata/read-rules.js');
+    const rules = await readTextFile(options.rules);
+    assertAgentRules(rules, options.rules);
+    return rules;
+  }
   if (guest.rulesFile !== undefined) return readAsset(`kata/rules/${guest.rulesFile}`);
   throw new ToolError('USAGE_CONFLICT', `there are no bundled rules for guest ${guest.id} yet`, {
     hints: ['name the rules file of that guest with --rules FILE'],

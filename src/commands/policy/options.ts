@@ -1,4 +1,5 @@
 /** Options of `podseal policy`, and which of them go together. */
+import { resolve } from 'node:path';
 import { ToolError } from '../../core/error.js';
 import type { Terminal } from '../../io/terminal.js';
 import type { CommandContext } from '../context.js';
@@ -73,7 +74,9 @@ export function checkOptions(files: readonly string[], options: PolicyOptions): 
     throw conflict('-o takes one manifest', 'leave -o out: every manifest is written in place');
   }
   if (files.filter((file) => file === '-').length > 1) throw conflict('stdin can be read once');
-  if (new Set(files).size < files.length) throw conflict('a manifest is named twice');
+  if (new Set(files.map((file) => resolve(file))).size < files.length) {
+    throw conflict('a manifest is named twice');
+  }
 }
 
 /** Throws USAGE_CONFLICT for an option of the other family of guests. */

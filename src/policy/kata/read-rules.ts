@@ -3,6 +3,7 @@
  * kata-policy-rules section 6), and which rules they are (section 1).
  */
 import { type Sha256Hex, sha256Hex } from '../../core/digest.js';
+import { ToolError } from '../../core/error.js';
 import type { RegoToken } from '../../core/rego-tokens.js';
 
 /** Every query that an agent asks, in the order in which reviews list them. */
@@ -122,4 +123,18 @@ function isAlwaysTrue(tokens: readonly RegoToken[], from: number): boolean {
     if (!HARMLESS.has(token.text)) return false;
   }
   return true;
+}
+
+/**
+ * Throws POLICY_UNREADABLE for a file that is no rules of the kata agent: behind comments, the package must be
+ * agent_policy. Whether the rest loads is for an engine to say.
+ */
+export function assertAgentRules(text: string, file: string): void {
+  const lines = text.split('\n');
+  const at = lines.findIndex((line) => !/^\s*(#|$)/.test(line));
+  if (/^\s*package\s+agent_policy\s*(#|$)/.test(lines[at] ?? '')) return;
+  throw new ToolError('POLICY_UNREADABLE', `${file} holds no rules of the kata agent`, {
+    where: at < 0 ? file : `${file}:${at + 1}`,
+    want: 'package agent_policy',
+  });
 }
