@@ -51,9 +51,10 @@ function predicateOf(leaf: Certificate, { policy, form }: DidPlan): string {
   if (word === 'CN') return `subject:CN:${encodeWith(form, commonNameOf(leaf))}`;
   if (word === 'EKU') return `eku:${usageOf(leaf)}`;
   if (form === 'strict') return strictPredicates(policy);
-  const [name, key, value, ...rest] = policy.split(':');
-  if (name !== 'subject' || value === undefined) return policy;
-  return [name, key, encodeReference(value), ...rest].join(':');
+  const parts = policy.split(':');
+  const value = parts.indexOf('subject') + 2;
+  if (value < 2) return policy;
+  return parts.map((part, at) => (at === value ? encodeReference(part) : part)).join(':');
 }
 
 /** Predicates in plain text, separated by `::`, with all values encoded. */

@@ -123,8 +123,9 @@ function readLedger(entry: CborValue, what: string): ReadonlyMap<string, KeyObje
   for (const value of set) {
     if (!isCborMap(value)) continue;
     const id = value.get(KEY_LABEL.id);
-    const key = Buffer.isBuffer(id) ? readKey(value) : undefined;
-    if (key === undefined || !Buffer.isBuffer(id)) continue;
+    if (!Buffer.isBuffer(id) || id.length === 0) continue;
+    const key = readKey(value);
+    if (key === undefined) continue;
     const name = id.toString('utf8');
     if (!keys.has(name)) keys.set(name, key);
   }

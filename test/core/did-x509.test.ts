@@ -257,6 +257,12 @@ describe('makeDid', () => {
     const chain = chainOf({ subject: name(['2.5.4.3', 'A & ~B=$@ (é)']) });
     const did = makeDid(chain, { index: 1, policy: 'CN', form: 'reference' });
     expect(did).toBe(pinned(chain, 'subject:CN:A%20&%20~B=$@%20%28%C3%A9%29'));
+    const both = makeDid(chain, {
+      index: 1,
+      policy: 'subject:CN:A & ~B=$@ (é)::subject:CN:A%20%26%20~B%3D%24%40%20%28%C3%A9%29',
+      form: 'reference',
+    });
+    expect(both).toContain('::subject:CN:A%20&%20~B=$@%20%28%C3%A9%29::subject:CN:A%20%26');
     const colon = chainOf({ subject: name(['2.5.4.3', 'a:b']) });
     const plan = { index: 1, policy: 'CN' } as const;
     expect(thrownBy(() => makeDid(colon, { ...plan, form: 'reference' })).code).toBe('DID_INVALID');

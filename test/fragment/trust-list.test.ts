@@ -57,7 +57,7 @@ describe('parseTrustList', () => {
 
   it('passes over keys that cannot be used', () => {
     const good = coseKey('good');
-    expect(idsOf(list(coseKey(undefined), good))).toEqual(['good']);
+    expect(idsOf(list(coseKey(undefined), coseKey(''), good))).toEqual(['good']);
     expect(idsOf(list(coseKey('a', ecKey(), [[3n, -35n]]), good))).toEqual(['good']);
     expect(idsOf(list(coseKey('a', ecKey(), [[3n, -7n]]), good))).toEqual(['a', 'good']);
     expect(idsOf(list(coseKey('a', ecKey(), [[-1n, 8n]]), good))).toEqual(['good']);

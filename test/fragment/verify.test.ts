@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergeLedgers, parseLedgerKeys, parseTrustList } from '../../src/fragment/trust-list.js';
 import {
@@ -145,6 +146,31 @@ describe('verifyFragment', () => {
       reasons: [{ reason: 'structure' }],
       skipped: ['issuer', 'payload', 'import', 'receipts'],
     });
+  });
+
+  it('gives a verdict for every payload', () => {
+    const words = fc.constantFrom(
+      'package a\n',
+      'svn',
+      ' := ',
+      '"1"',
+      '1',
+      '[',
+      ']',
+      '{',
+      '}',
+      '\n',
+      'framework_version',
+    );
+    const payload = fc.array(fc.oneof(words, fc.string({ maxLength: 3 })), { maxLength: 14 });
+    fc.assert(
+      fc.property(payload, fc.option(fc.bigInt({ min: -5n, max: 5n })), (parts, svn) => {
+        const bytes = fragment(Buffer.from(parts.join('')), svn ?? undefined);
+        const { kind, reasons: found } = verifyFragment(bytes, 'x', expecting(entry()));
+        expect(kind === 'allowed').toBe(found.length === 0);
+      }),
+      { seed: 0xf7a6, numRuns: 200 },
+    );
   });
 
   it('refuses a claim svn that is a text, and remarks on what the method forbids', () => {
