@@ -101,7 +101,7 @@ describe('printFragment', () => {
     frameworkVersion: '0.2.3',
     fragments: [],
     containers: [
-      new Map([
+      new Map<string, bigint | string>([
         ['b', 1n],
         ['a', 'é'],
       ]),

@@ -137,20 +137,30 @@ describe('a damaged entry', () => {
 describe('a cache that cannot be used', () => {
   const isRoot = process.getuid?.() === 0;
 
-  it.each([
-    ['is a file', () => writeFileSync(folder, '')],
-    ['is a link', () => symlinkSync(root, folder)],
-    ['is below a file', () => writeFileSync(join(folder, '..', 'file'), ''), 'file/podseal'],
-    [
-      'may be written by others',
-      () => mkdirSync(folder),
-      undefined,
-      () => chmodSync(folder, 0o777),
-    ],
-  ] as const)('because it %s: said once, then missed', async (_name, prepare, path, then) => {
+  interface Obstacle {
+    readonly name: string;
+    readonly prepare: () => void;
+    readonly path?: string;
+  }
+
+  it.each<Obstacle>([
+    { name: 'is a file', prepare: () => writeFileSync(folder, '') },
+    { name: 'is a link', prepare: () => symlinkSync(root, folder) },
+    {
+      name: 'is below a file',
+      prepare: () => writeFileSync(join(folder, '..', 'file'), ''),
+      path: 'file/podseal',
+    },
+    {
+      name: 'may be written by others',
+      prepare: () => {
+        mkdirSync(folder);
+        chmodSync(folder, 0o777);
+      },
+    },
+  ])('because it $name: said once, then missed', async ({ prepare, path }) => {
     mkdirSync(join(folder, '..'), { recursive: true });
     prepare();
-    then?.();
     const cache = open(path === undefined ? folder : join(folder, '..', path));
     await cache.put(digest, 'ext4', root1);
     expect(await cache.get(digest, 'ext4')).toBeUndefined();

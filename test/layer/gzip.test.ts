@@ -24,7 +24,7 @@ function memberOf(content: Uint8Array, header: Header = {}): Buffer {
     (header.name === undefined ? 0 : 8) |
     (header.comment === undefined ? 0 : 16) |
     (header.flags ?? 0);
-  const parts = [Buffer.from([0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 255])];
+  const parts: Buffer[] = [Buffer.from([0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 255])];
   if (header.extra) {
     const size = Buffer.alloc(2);
     size.writeUInt16LE(header.extra.length);

@@ -6,7 +6,7 @@ import { naiveBlockHash, naiveRootHash, patternBytes } from '../support/verity.j
 
 const BLOCK = 4096;
 
-function memoryStore(content = Buffer.alloc(0)): BlockStore & { bytes(): Buffer } {
+function memoryStore(content: Buffer = Buffer.alloc(0)): BlockStore & { bytes(): Buffer } {
   let bytes = content;
   return {
     bytes: () => bytes,

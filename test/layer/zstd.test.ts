@@ -15,7 +15,7 @@ const content = zstdSampleContent();
 
 /** A frame of raw and run-length blocks. */
 function plainFrame(blocks: readonly { readonly fill?: number; readonly bytes: Buffer }[]): Buffer {
-  const parts = [Buffer.from('28b52ffd0058', 'hex')];
+  const parts: Buffer[] = [Buffer.from('28b52ffd0058', 'hex')];
   for (const [index, { fill, bytes }] of blocks.entries()) {
     const header = Buffer.alloc(3);
     const isLast = index === blocks.length - 1 ? 1 : 0;

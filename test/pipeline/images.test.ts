@@ -124,7 +124,10 @@ describe('policy images', () => {
       ),
     ]);
   const ports = {
-    reader: { read: () => Promise.reject(new Error('asked')) },
+    reader: {
+      read: () => Promise.reject(new Error('asked')),
+      resolve: () => Promise.reject(new Error('asked')),
+    },
     platform: DEFAULT_PLATFORM,
   };
   const needs = { formats: ['tarfs'], diffIds: true, userFiles: false } as const;

@@ -34,7 +34,7 @@ export function evaluate(expression: string, template: object = {}, given: objec
     secrets: new Set<string>(),
     doubt: () => undefined,
   };
-  const scope = buildScope(document.root, values, { document, path: [] }, engine);
+  const scope = buildScope(document.root, values, { document, path: [], depth: 0 }, engine);
   const node = parseJsonTree(JSON.stringify(expression), 'x.json', { duplicates: 'refuse' }).root;
   return plain(evaluateNode(node, scope, 'x'));
 }

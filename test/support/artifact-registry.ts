@@ -45,13 +45,13 @@ export async function openArtifactRegistry(
     const url = new URL(request.url ?? '/', 'http://localhost');
     if (url.pathname === '/token') return grant(registry, url, response);
     registry.log.push(`${request.method} ${request.url}`);
-    if (registry.before(request, response)) return;
+    if (registry.before(request, response)) return undefined;
     if (options.tokens === true && !isAllowed(request)) {
       const realm = `http://localhost:${port()}/token`;
       const challenge = `Bearer realm="${realm}",service="test",scope="repository:team/app:pull"`;
       return answer(response, 401, {}, { 'www-authenticate': challenge });
     }
-    route(registry, options, request.method ?? 'GET', url, body, response, request);
+    return route(registry, options, request.method ?? 'GET', url, body, response, request);
   });
   const port = () => (server.address() as AddressInfo).port;
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

@@ -108,8 +108,6 @@ export function imageOf(
   return {
     image: {
       reference,
-      manifestDigest: digest('0') as Digest,
-      configDigest: digest('1') as Digest,
       config: { os: 'linux', architecture: 'amd64', env: [PATH], ...config },
       layers: layers.map((_layer, index) => ({
         blob: { mediaType: 'tar', digest: digest('2') as Digest, size: 1 },

@@ -77,7 +77,7 @@ export async function startStandIns(
   const signer = await certificate;
   const tls = { key: signer.key, cert: signer.chain };
   let handle: (request: ServiceRequest) => Promise<ServiceAnswer>;
-  let machineHandle = makeMachineServicesLater;
+  let machineHandle: (request: ServiceRequest) => Promise<ServiceAnswer> = makeMachineServicesLater;
   const answer =
     (origin: string, of: () => (request: ServiceRequest) => Promise<ServiceAnswer>) =>
     async (request: { method: string; target: string; headers: object; body: Uint8Array }) =>

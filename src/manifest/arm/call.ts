@@ -17,7 +17,7 @@ import { runtimeResult } from './functions/runtime.js';
 import { TEXT_FUNCTIONS } from './functions/text.js';
 import { LAMBDA_FUNCTIONS } from './lambda.js';
 import type { Scope } from './scope.js';
-import { type ArmValue, findUnknown, isUnknown } from './value.js';
+import { type ArmValue, findUnknown, isUnknown, joinUnknown } from './value.js';
 
 /** Functions that get their arguments unevaluated, or look into the scope. */
 type ScopeFunction = (args: readonly Expression[], scope: Scope) => ArmValue;
@@ -78,7 +78,7 @@ function callRow(
     row.unknown === 'deep'
       ? findUnknown(args, engine.budget)
       : row.unknown === 'shallow'
-        ? args.find(isUnknown)
+        ? joinUnknown(args)
         : undefined;
   if (unknown !== undefined) return unknown;
   const result = row.run(args, engine.budget);

@@ -3,6 +3,7 @@ import { ToolError } from '../../core/error.js';
 import {
   type JsonDocument,
   type JsonMap,
+  type JsonMember,
   type JsonNode,
   locateJson,
 } from '../../core/json-tree.js';
@@ -19,6 +20,7 @@ import {
   isUnknown,
   kindOfArm,
   sameArm,
+  type Unknown,
   unknownBecause,
 } from './value.js';
 
@@ -74,15 +76,24 @@ const KINDS: Readonly<Record<string, (value: ArmValue) => boolean>> = {
   array: isArmList,
 };
 
+/** The parameters that a template declares. */
+export interface Declarations {
+  readonly map: JsonMap | undefined;
+  /** Of the template that holds them, for messages. */
+  readonly path: string;
+  /** The user can give them values: they belong to the outermost template. */
+  readonly isOutermost: boolean;
+}
+
 /** The parameters of a template as a scope finds them. `given` must name declared parameters only. */
 export function buildParameters(
-  declarations: JsonMap | undefined,
+  declarations: Declarations,
   given: GivenParameters,
   scope: () => Scope,
-  path: string,
 ): (name: string) => ArmValue | undefined {
+  const { map, path, isOutermost } = declarations;
   const declared = new Map(
-    (declarations?.members ?? []).map((member) => [member.key.toLowerCase(), member] as const),
+    (map?.members ?? []).map((member) => [member.key.toLowerCase(), member] as const),
   );
   for (const [key, { name, at }] of given) {
     if (declared.has(key)) continue;
@@ -103,7 +114,8 @@ export function buildParameters(
     running.add(key);
     const at = `${path}parameters.${member.key}`;
     const found = given.get(key);
-    const value = found?.value ?? defaultOf(member.key, member.value, scope(), at);
+    // Null stands for no value, as in the parameters that Bicep passes to its modules.
+    const value = found?.value ?? withoutValue(member, scope(), at, isOutermost);
     const where = found === undefined ? scope().locate(member.value, at) : found.at;
     checkValue(member.key, member.value, value, where, scope().engine.budget);
     if (isSecure(member.value) && typeof value === 'string') scope().engine.secrets.add(value);
@@ -113,15 +125,34 @@ export function buildParameters(
   };
 }
 
-function defaultOf(name: string, declaration: JsonNode, scope: Scope, path: string): ArmValue {
+/** The value of a parameter that nobody gives; where it is not known, the parameter itself could make it so. */
+function withoutValue(
+  { key: name, value: declaration }: JsonMember,
+  scope: Scope,
+  path: string,
+  isOutermost: boolean,
+): ArmValue {
+  const value = defaultOf(declaration, scope, path);
+  const parameter = isOutermost ? name : undefined;
+  const of = isOutermost ? '' : ' of a nested template';
+  if (value === undefined) return unknownBecause(`parameter ${name}${of} has no value`, parameter);
+  return isUnknown(value) && isOutermost ? namingParameter(value, name) : value;
+}
+
+/** Undefined where there is no default. */
+function defaultOf(declaration: JsonNode, scope: Scope, path: string): ArmValue | undefined {
   // A value in the declaration is what the generator of Azure's command line understands; Azure itself does not.
   const given = memberAnyCase(declaration, 'value')?.value;
   if (given !== undefined) return evaluateNode(given, scope, `${path}.value`);
   const value = memberAnyCase(declaration, 'defaultValue')?.value;
   if (value !== undefined) return evaluateNode(value, scope, `${path}.defaultValue`);
   const nullable = memberAnyCase(declaration, 'nullable')?.value;
-  if (nullable?.kind === 'boolean' && nullable.value) return null;
-  return unknownBecause(`parameter ${name} has no value`, name);
+  return nullable?.kind === 'boolean' && nullable.value ? null : undefined;
+}
+
+/** The value with this parameter for causes that name none. */
+function namingParameter({ opaque, causes }: Unknown, name: string): Unknown {
+  return { opaque, causes: causes.map((cause) => ({ parameter: name, ...cause })) };
 }
 
 function isSecure(declaration: JsonNode): boolean {

@@ -18,13 +18,15 @@ import type { ArmValue } from './value.js';
 export interface TemplatePlace {
   readonly document: JsonDocument;
   readonly path: NodePath;
+  /** Templates around it. */
+  readonly depth: number;
 }
 
 /** The scope of a template with parameters, variables and functions of its own. */
 export function buildScope(
   template: JsonNode,
   given: GivenParameters,
-  { document, path }: TemplatePlace,
+  { document, path, depth }: TemplatePlace,
   engine: Engine,
 ): Scope {
   const prefix = path.length === 0 ? '' : `${printPath(path)}.`;
@@ -38,10 +40,14 @@ export function buildScope(
     userFunction: (namespace: string, name: string) =>
       functions.get(`${namespace}.${name}`.toLowerCase()),
   };
-  const declarations = memberAnyCase(template, 'parameters')?.value;
+  const declarations = {
+    map: mapOf(memberAnyCase(template, 'parameters')?.value),
+    path: prefix,
+    isOutermost: depth === 0,
+  };
   const scope: Scope = {
     ...bare,
-    parameter: buildParameters(mapOf(declarations), given, () => scope, prefix),
+    parameter: buildParameters(declarations, given, () => scope),
     variable: buildVariables(
       mapOf(memberAnyCase(template, 'variables')?.value),
       () => scope,

@@ -13,7 +13,7 @@ import { mapOf, memberAnyCase, type NodePath, printPath } from './nodes.js';
 import type { GivenParameters } from './parameters.js';
 import { linkedPath } from './parse.js';
 import { type Engine, type Scope, withLoop } from './scope.js';
-import { buildScope } from './template-scope.js';
+import { buildScope, type TemplatePlace } from './template-scope.js';
 import { type ArmValue, type Budget, findUnknown, isArmObject, isUnknown } from './value.js';
 
 /** Types of resources that run containers, in lower case, with their proper spelling. */
@@ -68,7 +68,7 @@ export function evaluateTemplate(input: TemplateInput): EvaluatedTemplate {
   const engine = buildEngine(input);
   const walk: Walk = { input, engine, groups: [] };
   const { document, given } = input;
-  const place: Place = { document, path: [], depth: 0 };
+  const place: TemplatePlace = { document, path: [], depth: 0 };
   walkResources(document.root, buildScope(document.root, given, place, engine), place, walk);
   return { groups: walk.groups, secrets: engine.secrets };
 }
@@ -98,15 +98,8 @@ interface Walk {
   readonly groups: EvaluatedGroup[];
 }
 
-/** Where a template stands: the outermost, or one within a deployment resource. */
-interface Place {
-  readonly document: JsonDocument;
-  readonly path: NodePath;
-  readonly depth: number;
-}
-
 /** Visits the resources of a template: a list, or a map of symbolic names. */
-function walkResources(template: JsonNode, scope: Scope, place: Place, walk: Walk): void {
+function walkResources(template: JsonNode, scope: Scope, place: TemplatePlace, walk: Walk): void {
   const member = memberAnyCase(template, 'resources');
   const { value: resources, key = 'resources' } = member ?? {};
   if (resources?.kind === 'array') {
@@ -125,7 +118,7 @@ function walkResources(template: JsonNode, scope: Scope, place: Place, walk: Wal
   }
 }
 
-function walkResource(node: JsonNode, scope: Scope, place: Place, walk: Walk): void {
+function walkResource(node: JsonNode, scope: Scope, place: TemplatePlace, walk: Walk): void {
   const path = printPath(place.path);
   if (node.kind !== 'object') {
     throw new ToolError('MANIFEST_INVALID', 'a resource is not an object', {
@@ -214,7 +207,13 @@ function instancesOf(node: JsonMap, scope: Scope, path: string): readonly Scope[
   return all.filter((one) => evaluateNode(condition.value, one, `${path}.condition`) !== false);
 }
 
-function addGroup(kind: string, node: JsonMap, scope: Scope, place: Place, walk: Walk): void {
+function addGroup(
+  kind: string,
+  node: JsonMap,
+  scope: Scope,
+  place: TemplatePlace,
+  walk: Walk,
+): void {
   if (walk.groups.length >= LIMITS.armGroups) {
     throw new ToolError('LIMIT_EXCEEDED', 'the template has too many container groups', {
       where: scope.locate(node, printPath(place.path)),
@@ -244,7 +243,7 @@ function readPart(properties: JsonNode): JsonNode {
 }
 
 /** A deployment within the template: its own template, nested or linked. */
-function walkDeployment(node: JsonMap, scope: Scope, place: Place, walk: Walk): void {
+function walkDeployment(node: JsonMap, scope: Scope, place: TemplatePlace, walk: Walk): void {
   const path = printPath(place.path);
   if (place.depth >= LIMITS.armTemplateDepth) {
     throw new ToolError('LIMIT_EXCEEDED', 'templates are nested too deeply', {
@@ -261,7 +260,7 @@ function walkDeployment(node: JsonMap, scope: Scope, place: Place, walk: Walk): 
     walkLinked(node, scope, place, walk);
     return;
   }
-  const inner: Place = {
+  const inner: TemplatePlace = {
     ...place,
     depth: place.depth + 1,
     path: [...place.path, key, nested.key],
@@ -306,7 +305,7 @@ function reference(name: string): ArmValue {
   return { opaque: reason, causes: [{ reason }] };
 }
 
-function walkLinked(node: JsonMap, scope: Scope, place: Place, walk: Walk): void {
+function walkLinked(node: JsonMap, scope: Scope, place: TemplatePlace, walk: Walk): void {
   const path = printPath(place.path);
   const member = memberAnyCase(node, 'properties');
   const link = memberAnyCase(member?.value, 'templateLink')?.value;
@@ -326,7 +325,7 @@ function walkLinked(node: JsonMap, scope: Scope, place: Place, walk: Walk): void
     });
     return;
   }
-  const inner: Place = { document: linked, path: [], depth: place.depth + 1 };
+  const inner: TemplatePlace = { document: linked, path: [], depth: place.depth + 1 };
   const given = passedParameters(member?.value, scope, `${path}.properties`);
   walkResources(linked.root, buildScope(linked.root, given, inner, walk.engine), inner, walk);
 }

@@ -40,6 +40,12 @@ export function unknownBecause(reason: string, parameter?: string): Unknown {
   return buildUnknown([parameter === undefined ? { reason } : { reason, parameter }]);
 }
 
+/** The causes of all values that are unknown themselves; undefined if none is. */
+export function joinUnknown(values: readonly ArmValue[]): Unknown | undefined {
+  const causes = values.filter(isUnknown).flatMap((value) => value.causes);
+  return causes.length === 0 ? undefined : buildUnknown(causes);
+}
+
 /** The causes of all unknown values among `values`, at any depth; undefined if all is known. */
 export function findUnknown(values: readonly ArmValue[], budget: Budget): Unknown | undefined {
   const causes: UnknownCause[] = [];

@@ -98,7 +98,11 @@ export const dir = (name: string, more: Entry = {}): Entry => ({
   mode: 0o755,
   ...more,
 });
-export const file = (name: string, data: string | Buffer = '', more: Entry = {}): Entry => ({
+export const file = (
+  name: string | Buffer,
+  data: string | Buffer = '',
+  more: Entry = {},
+): Entry => ({
   name,
   data,
   ...more,

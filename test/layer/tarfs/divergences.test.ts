@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/core/limits.js';
+import { LongLinks } from '../../../src/layer/tarfs/long-links.js';
+import { Tree } from '../../../src/layer/tarfs/tree.js';
 import { createUserFileScanner } from '../../../src/layer/tarfs/user-files.js';
 import { archive, dir, type Entry, file, gnuLong, hardLink, headerOf } from './archive.js';
 import { convert } from './convert.js';
@@ -65,6 +67,25 @@ const CHECKS: Readonly<Record<string, () => void>> = {
   'tarfs-user-files-without-end-block': () => {
     expect(scan(vector('no-end-marker'))).toEqual([]);
     expect(scan(vector('zero-length-stream'))).toEqual([]);
+  },
+  'tarfs-entries': () => {
+    const tree = new Tree();
+    tree.count = LIMITS.tarEntries + 1;
+    expect(() => tree.child(tree.root, 'n')).toThrow(refusal('LIMIT_EXCEEDED'));
+  },
+  'tarfs-name-bytes': () => {
+    const links = new LongLinks();
+    const mib = 'n'.repeat(1 << 20);
+    for (let bytes = 0; bytes < LIMITS.tarNameBytes; bytes += mib.length) links.add(mib, '');
+    expect(() => links.add('', 'n')).toThrow(refusal('LIMIT_EXCEEDED'));
+  },
+  'tarfs-user-file-bytes': () => {
+    const passwd = file('etc/passwd', '', { size: LIMITS.userFileBytes + 1 });
+    expect(() => scan(headerOf(passwd))).toThrow(refusal('LIMIT_EXCEEDED'));
+  },
+  'tarfs-user-file-entries': () => {
+    const list = Array.from({ length: LIMITS.userFileEntries + 1 }, () => file('etc/.wh.passwd'));
+    expect(() => scan(archive(...list))).toThrow(refusal('LIMIT_EXCEEDED'));
   },
 };
 

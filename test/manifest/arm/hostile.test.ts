@@ -134,6 +134,11 @@ describe('hostile templates', () => {
     expect(readTemplate({ resources: [nested(LIMITS.armTemplateDepth)] }).groups).toHaveLength(1);
     const most = { copy: { name: 'l', count: LIMITS.armCopyCount } };
     expect(readTemplate({ resources: [group('x', most)] }).groups).toHaveLength(800);
+    const more = { copy: { name: 'l', count: LIMITS.armCopyCount + 1 } };
+    expect(thrownBy(() => readTemplate({ resources: [group('x', more)] }))).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      got: '801',
+    });
     const variables = chain(100, (name) => `[variables('${name}')]`);
     expect(
       readTemplate({ variables, resources: [group("[variables('v99')]")] }).groups,

@@ -27,6 +27,8 @@ describe('parameters', () => {
     ["[parameters('plain')]", { Plain: { value: '' } }, ''],
     ["[string(parameters('flag'))]", { flag: { value: false } }, 'False'],
     ["[coalesce(parameters('maybe'), 'none')]", {}, 'none'],
+    ["[parameters('plain')]", { plain: { value: null } }, 'd'],
+    ["[coalesce(parameters('maybe'), 'none')]", { maybe: { value: null } }, 'none'],
     ["[parameters('plain')]", { plain: { value: '[not evaluated]' } }, '[not evaluated]'],
     ['[[literal]', {}, '[literal]'],
     ['[literal', {}, '[literal'],
@@ -75,6 +77,32 @@ describe('parameters', () => {
       hints: ['give a value to open with --parameters FILE'],
       where: expect.stringMatching(/^template\.json:\d+:\d+ .*containers\[0\]\.properties\.image$/),
     });
+  });
+
+  it('whose default is not known are named, those of nested templates are not', () => {
+    const open = (name: string) => ({ [name]: { type: 'string', defaultValue: '[utcNow()]' } });
+    const nested = {
+      type: 'Microsoft.Resources/deployments',
+      properties: {
+        expressionEvaluationOptions: { scope: 'inner' },
+        template: {
+          parameters: { ...open('in'), none: { type: 'string' } },
+          resources: [groupResource(env("[concat(parameters('in'), parameters('none'))]"))],
+        },
+      },
+    };
+    const outer = groupResource(env("[concat('a', parameters('out'))]"));
+    const { questions } = readTemplate({ parameters: open('out'), resources: [outer, nested] });
+    expect(questions.map(({ reasons, parameters: names }) => [reasons, names])).toEqual([
+      [['utcNow() is known at deployment only'], ['out']],
+      [
+        [
+          'utcNow() is known at deployment only',
+          'parameter none of a nested template has no value',
+        ],
+        [],
+      ],
+    ]);
   });
 
   it('leave a variable out whose wildcard is refused', () => {
@@ -405,6 +433,14 @@ describe('the group', () => {
         },
       ],
     });
+  });
+
+  it('takes the last type of a volume that has several', () => {
+    const group = groupResource({ volumeMounts: [{ name: 'v', mountPath: '/v' }] });
+    const volumes = [{ name: 'v', emptyDir: {}, secret: {}, other: 1 }];
+    const properties = { ...(group as { properties: object }).properties, volumes };
+    const { mounts } = onlyContainer(readTemplate({ resources: [{ ...group, properties }] }));
+    expect(mounts).toEqual([{ type: 'secret', destination: '/v', readOnly: false }]);
   });
 
   it.each([

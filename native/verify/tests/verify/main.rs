@@ -15,6 +15,7 @@ mod container;
 mod curves;
 mod document;
 mod endorsement;
+mod issuer;
 mod mutation;
 mod near_miss;
 mod report;
