@@ -60,10 +60,16 @@ export { createInlineHasher } from './layer/block-hash.js';
 export { type HashedLayer, type HashLayerOptions, hashLayer } from './layer/hash-layer.js';
 export type { BlockHasher, LayerCache } from './layer/ports.js';
 export { measureEncoded, measureInitdata, measurePolicyText } from './measurement/measure.js';
+export { approveWithoutAsking, readWithAnswers } from './pipeline/aci/answers.js';
+export { type AciRequest, type GeneratedAciPolicy, generateAci } from './pipeline/aci/generate.js';
+export { type AciSources, readAciGroups } from './pipeline/aci/sources.js';
+export { writeAciPolicies } from './pipeline/aci/write.js';
 export { collectEvidence, type EvidenceInputs } from './pipeline/attest/collect.js';
 export { createImageReader, obtainPolicyImage } from './pipeline/images.js';
 export { measureFile } from './pipeline/measure-file.js';
 export { type GeneratedPolicy, generateKata, type KataRequest, writePolicies } from './pipeline.js';
+export { type AciGuest, findAciGuest } from './policy/aci/guests.js';
+export { printAciPolicy } from './policy/aci/print.js';
 export { findKataGuest, type KataGuest } from './policy/kata/guests.js';
 export { parseSettings } from './policy/kata/settings.js';
 export {
@@ -71,3 +77,4 @@ export {
   printReleasePolicy,
   type ReleasePolicy,
 } from './release/release-policy.js';
+export type { ContainerGroup, WildcardApproval } from './workload/container-group.js';

@@ -124,7 +124,15 @@ describe('templates', () => {
     expect(other.status).toBe(11);
     expect(JSON.parse(other.stdout)).toMatchObject({
       format: 'podseal.check/v1',
-      workloads: [{ name: 'web', state: 'differs' }],
+      workloads: [
+        {
+          name: 'web',
+          state: 'differs',
+          changes: expect.arrayContaining([
+            { path: 'allow_dump_stacks', before: false, after: true },
+          ]),
+        },
+      ],
     });
   });
 

@@ -154,7 +154,8 @@ describe('generateAci', () => {
 describe('compareEmbedded', () => {
   it('tells what stands in the manifest', async () => {
     const [first] = await generateAci(request(containerGroup()), ports());
-    const states = [undefined, first?.value, 'AAAA', '!', 'A'].map((existingPolicy) => {
+    const [other] = await generateAci({ ...request(containerGroup()), stdio: false }, ports());
+    const states = [undefined, first?.value, other?.value, 'AAAA', 'A'].map((existingPolicy) => {
       const group = containerGroup(existingPolicy === undefined ? {} : { existingPolicy });
       return compareEmbedded({ ...first!, group });
     });
@@ -162,9 +163,11 @@ describe('compareEmbedded', () => {
       'missing',
       'same',
       'differs',
-      'differs',
+      'unreadable',
       'unreadable',
     ]);
+    const [, , differing] = states;
+    expect(printEmbedded(differing!)).toContain('\n  + containers app allow_stdio_access: true\n');
     for (const state of states) expect(printEmbedded(state)).toContain(first!.measurement);
   });
 });
