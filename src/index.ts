@@ -8,7 +8,14 @@ export type { ProductLine, TrustedRoot } from './attest/products.js';
 export { REASONS, type ReasonCode } from './attest/reasons.js';
 export { parseReport, type SnpReport } from './attest/report.js';
 export { type Verdict, verdictAsJson } from './attest/verdict.js';
-export { type VerifyContext, verifyEvidence } from './attest/verify.js';
+export {
+  type VerifyContext,
+  verifyCertificates,
+  verifyCertificateTable,
+  verifyEndorsement,
+  verifyEvidence,
+  verifyHcl,
+} from './attest/verify.js';
 export {
   type DiffId,
   type Digest,

@@ -25,8 +25,6 @@ export interface ThimAnswer {
   readonly leaf: Uint8Array;
   /** DER, in the order ASK, ARK. */
   readonly chain: readonly Uint8Array[];
-  /** TCB of the certificate as the service names it: hex, most significant byte first. */
-  readonly tcbm?: string;
 }
 
 /** The chain of a source. `table` are the entries of a table source. E_CHAIN_FORMAT for anything else than a chain. */
@@ -60,14 +58,12 @@ export function parseThim(text: string, what: string): ThimAnswer {
   if (leaf === undefined || others.length > 0) {
     throw new ToolError('CERTIFICATE_INVALID', `vcekCert of ${what} is not one certificate`);
   }
-  const { tcbm } = object;
   return {
     leaf,
     chain: pemCertificates(
       Buffer.from(requiredField(object, 'certificateChain', place, readString)),
       `certificateChain of ${what}`,
     ),
-    ...(typeof tcbm === 'string' ? { tcbm } : {}),
   };
 }
 

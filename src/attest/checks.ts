@@ -98,11 +98,6 @@ export interface Ledger {
   records(checks?: readonly CheckName[]): readonly CheckRecord[];
 }
 
-/** A refusal, or undefined, as the outcome of a check. */
-export function outcomeOf(denial: Denial | undefined): Outcome {
-  return denial ?? 'pass';
-}
-
 /** An empty ledger. */
 export function openLedger(): Ledger {
   const results = new Map<CheckName, CheckRecord>();

@@ -32,9 +32,6 @@ export const PLATFORM_BITS = {
 /** First bit of the platform information that has no known meaning. */
 export const PLATFORM_UNKNOWN_FROM = 8n;
 
-export type PolicyBit = keyof typeof POLICY_BITS;
-export type PlatformBit = keyof typeof PLATFORM_BITS;
-
 /** True if a bit is set. */
 export function hasBit(value: bigint, bit: number): boolean {
   return ((value >> BigInt(bit)) & 1n) === 1n;

@@ -7,9 +7,6 @@ import { lineOfCpu, PRODUCTS, type ProductLine, TCB_PARTS } from './products.js'
 import type { SnpReport } from './report.js';
 import { readTcb } from './tcb.js';
 
-/** AMD's own service. */
-export const AMD_KDS = 'https://kdsintf.amd.com';
-
 /** A place with the layout of the service; undefined for a path that it does not have. Throws if it cannot be asked. */
 export interface CertificateStore {
   /** As people know it: folder or host. */

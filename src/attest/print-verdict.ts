@@ -31,7 +31,7 @@ export function printVerdict(verdict: Verdict): string {
 }
 
 /** An explanation in words. */
-export function printNearMiss({ kind, name }: NearMiss): string {
+function printNearMiss({ kind, name }: NearMiss): string {
   return `${NEAR_MISS_KINDS[kind]}${name === '' ? '' : ` (${name})`}`;
 }
 

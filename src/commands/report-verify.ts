@@ -95,6 +95,10 @@ async function openExpectation(options: VerifyOptions, notices: NoticeSink): Pro
   });
   const candidates = await openCandidates(options, notices);
   const base = await openBase(options, candidates, skip);
+  if (options.expectation === undefined) {
+    const { noteOpen } = await import('../pipeline/attest/create-expectation.js');
+    noteOpen(base, notices);
+  }
   const { refuseForeignPolicy } = await import('../pipeline/attest/expect.js');
   const [first] = candidates;
   if (first !== undefined) refuseForeignPolicy(first, base);

@@ -208,6 +208,11 @@ describe('endorsement of the utility VM', () => {
     ]);
   });
 
+  it('is not allowed when there is nothing to compare its measurement with', () => {
+    const { launchMeasurements: _any, ...asked } = expectation();
+    expect(judge(endorse(), asked)).toMatchObject({ verdict: 'denied', reason: null });
+  });
+
   it('is not judged without an expectation for it', () => {
     expect(thrownBy(() => judge(endorse(), { skip: ['host-data'] })).code).toBe(
       'EXPECTATION_INVALID',

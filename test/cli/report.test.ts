@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../src/core/limits.js';
 import { createAmdPki, makeReport, POLICY_TEXT } from '../support/amd-pki.js';
 import { podseal, temporaryFolder } from '../support/cli.js';
 import { GUIDS, makeBoundReport, makeHcl, makeTable, pem } from '../support/evidence-files.js';
@@ -115,6 +116,30 @@ describe('report verify', () => {
       verdict: 'denied',
       reason: 'E_CHAIN_FORMAT',
     });
+  });
+
+  it('says what an expectation of one policy leaves open', async () => {
+    const { report, policy } = makeFiles();
+    const result = await podseal(['report', 'verify', report, '--policy', policy, ...AT]);
+    expect(result.stderr).toContain('[no-minimum-tcb]');
+    expect(result.stderr).toContain('[any-launch-measurement]');
+  });
+
+  it('reads files up to a limit', async () => {
+    const { write, policy } = makeFiles();
+    const verify = (size: number) =>
+      podseal([
+        'report',
+        'verify',
+        write('large', new Uint8Array(size)),
+        '--policy',
+        policy,
+        ...AT,
+      ]);
+    expect((await verify(LIMITS.evidenceBytes)).status).toBe(10);
+    const over = await verify(LIMITS.evidenceBytes + 1);
+    expect(over.status).toBe(3);
+    expect(over.stderr).toContain('[LIMIT_EXCEEDED]');
   });
 
   it('says loudly what is turned off', async () => {

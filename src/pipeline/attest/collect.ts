@@ -68,7 +68,7 @@ export async function collectEvidence(inputs: EvidenceInputs): Promise<Evidence>
 }
 
 /** The report inside of evidence; undefined if it cannot be read. */
-export function reportOf({ report, hclReport }: Evidence): SnpReport | undefined {
+function reportOf({ report, hclReport }: Evidence): SnpReport | undefined {
   const hcl = hclReport && parseHcl(hclReport);
   const bytes = hcl === undefined || isDenial(hcl) ? report : hcl.report;
   const parsed = bytes && parseReport(bytes);

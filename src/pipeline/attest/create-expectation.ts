@@ -81,7 +81,7 @@ function readUvm(wishes: UvmWishes): JsonValue | undefined {
 }
 
 /** Says which doors an expectation leaves open that a deployment should close. */
-function noteOpen(expectation: Expectation, notices: NoticeSink): void {
+export function noteOpen(expectation: Expectation, notices: NoticeSink): void {
   const { minimumTcb, launchMeasurements, uvm, allowDebug, skip = [] } = expectation;
   const open = [
     {
