@@ -1,0 +1,294 @@
+/** The client of services, identities, device and security context, on real sockets, files and processes. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { LIMITS } from '../../src/core/limits.js';
+import { openServiceClient } from '../../src/io/services/client.js';
+import { type AnswerHttp, serveHttp } from '../../src/io/services/http-server.js';
+import { type IdentityOptions, openIdentity } from '../../src/io/services/identity.js';
+import { openKeyPool } from '../../src/io/services/key-pool.js';
+import { openReportDevice } from '../../src/io/services/report-device.js';
+import { readSecurityContext } from '../../src/io/services/security-context.js';
+import * as requests from '../../src/keyrelease/identity-requests.js';
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'podseal-services-'));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const SERVER = {
+  address: '127.0.0.1',
+  port: 0,
+  bodyBytes: 1000,
+  headersMs: 5000,
+  requestMs: 5000,
+  requests: 10,
+};
+
+async function server(answer: AnswerHttp): Promise<string> {
+  const running = await serveHttp(SERVER, answer);
+  onTestFinished(() => running.close());
+  return `http://127.0.0.1:${running.port}`;
+}
+
+function client(change: Partial<Parameters<typeof openServiceClient>[0]> = {}) {
+  const opened = openServiceClient({ timeoutMs: 5_000, env: {}, ...change });
+  onTestFinished(() => opened.close());
+  return opened;
+}
+
+const get = (url: string) => ({ method: 'GET' as const, url, headers: {} });
+const failing = (code: string) => expect.objectContaining({ code });
+
+describe('the client', () => {
+  it('gives whole answers up to the limit, and errors beyond it', async () => {
+    const url = await server(async ({ target }) => ({
+      status: 200,
+      body: Buffer.alloc(Number(target.slice(1))),
+    }));
+    const { send } = client();
+    const fits = await send(get(`${url}/${LIMITS.serviceAnswerBytes}`));
+    expect(fits.body).toHaveLength(LIMITS.serviceAnswerBytes);
+    await expect(send(get(`${url}/${LIMITS.serviceAnswerBytes + 1}`))).rejects.toThrow(
+      failing('LIMIT_EXCEEDED'),
+    );
+  });
+
+  it('follows no redirect', async () => {
+    const url = await server(async () => ({ status: 302, body: '' }));
+    expect(await client().send(get(url))).toMatchObject({ status: 302 });
+  });
+
+  it('gives up in time', async () => {
+    const url = await server(() => new Promise(() => undefined));
+    const { send } = client({ timeoutMs: 100 });
+    await expect(send(get(url))).rejects.toThrow(failing('SERVICE_TIMEOUT'));
+  });
+
+  it('says who cannot be reached, and nothing of the request', async () => {
+    const { send } = client();
+    const request = {
+      ...get('http://127.0.0.1:1/secret-path'),
+      headers: { Authorization: 'Bearer swordfish' },
+    };
+    const error = await send(request).catch((one: Error) => one);
+    expect(error).toMatchObject({ code: 'SERVICE_UNREACHABLE' });
+    expect(JSON.stringify(error) + String(error)).not.toMatch(/swordfish|secret-path/);
+  });
+
+  it('uses the proxy of the environment, but not for the metadata of the machine', async () => {
+    const seen: string[] = [];
+    const proxy = await server(async ({ target }) => {
+      seen.push(target);
+      return { status: 200, body: '{}' };
+    });
+    const { send } = client({ timeoutMs: 300, env: { http_proxy: proxy } });
+    await send(get('http://service.invalid/x')).catch(() => undefined);
+    expect(seen.length).toBeLessThanOrEqual(1);
+    await send(get('http://169.254.169.254/x')).catch(() => undefined);
+    expect(seen.some((target) => target.includes('169.254'))).toBe(false);
+  });
+});
+
+describe('the server', () => {
+  it('refuses long bodies before it reads them', async () => {
+    const url = await server(async ({ body }) => ({ status: 200, body: String(body.length) }));
+    const put = (length: number) => fetch(url, { method: 'POST', body: 'x'.repeat(length) });
+    expect(await (await put(1000)).text()).toBe('1000');
+    expect((await put(1001)).status).toBe(413);
+    const stream = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.alloc(2000));
+        controller.close();
+      },
+    });
+    const streamed = await fetch(url, {
+      method: 'POST',
+      body: stream,
+      duplex: 'half',
+    } as RequestInit);
+    expect(streamed.status).toBe(413);
+  });
+});
+
+describe('identities', () => {
+  const identity = (change: Partial<IdentityOptions>) =>
+    openIdentity({ source: 'auto', env: {}, requests, send: client().send, ...change });
+
+  it('ask the identity endpoint with its header', async () => {
+    let header: string | undefined;
+    const url = await server(async ({ headers, target }) => {
+      header = headers['x-identity-header'];
+      return {
+        status: 200,
+        body: JSON.stringify({
+          access_token: new URL(target, 'http://x').searchParams.get('resource'),
+        }),
+      };
+    });
+    const env = { IDENTITY_ENDPOINT: `${url}/token`, IDENTITY_HEADER: 'h' };
+    expect(await identity({ env })('https://vault.azure.net')).toBe('https://vault.azure.net');
+    expect(header).toBe('h');
+  });
+
+  it('read the federated token anew each time', async () => {
+    const file = join(await folder(), 'token');
+    const sent: string[] = [];
+    const send: IdentityOptions['send'] = async ({ url, body }) => {
+      expect(url).toBe('https://login.microsoftonline.com/tenant/oauth2/v2.0/token');
+      sent.push(new URLSearchParams(body).get('client_assertion')!);
+      return { status: 200, body: Buffer.from('{"access_token":"t"}') };
+    };
+    const env = {
+      AZURE_CLIENT_ID: 'c',
+      AZURE_TENANT_ID: 'tenant',
+      AZURE_FEDERATED_TOKEN_FILE: file,
+    };
+    for (const token of ['one', 'two']) {
+      writeFileSync(file, `${token}\n`);
+      await identity({ env, send })('r');
+    }
+    expect(sent).toEqual(['one', 'two']);
+    rmSync(file);
+    await expect(identity({ env, send })('r')).rejects.toThrow(failing('IDENTITY_FAILED'));
+  });
+
+  it('choose by the environment; empty variables are absent', async () => {
+    const asked: string[] = [];
+    const send: IdentityOptions['send'] = async ({ url }) => {
+      asked.push(new URL(url).host);
+      return { status: 200, body: Buffer.from('{"access_token":"t"}') };
+    };
+    await identity({
+      send,
+      env: { AZURE_CLIENT_ID: 'c', AZURE_TENANT_ID: 't', AZURE_CLIENT_SECRET: 's' },
+    })('r');
+    await identity({
+      send,
+      env: { AZURE_CLIENT_ID: 'c', AZURE_TENANT_ID: 't', AZURE_CLIENT_SECRET: '' },
+    })('r');
+    expect(asked).toEqual(['login.microsoftonline.com', '169.254.169.254']);
+  });
+
+  it('fail without quoting the answer', async () => {
+    const url = await server(async () => ({ status: 403, body: '{"error":"swordfish"}' }));
+    const env = { IDENTITY_ENDPOINT: url, IDENTITY_HEADER: 'h' };
+    const error = await identity({ env })('r').catch((one: Error) => one);
+    expect(error).toMatchObject({ code: 'IDENTITY_FAILED' });
+    expect(JSON.stringify(error)).not.toContain('swordfish');
+  });
+
+  it('refuse an authority that is no https host', async () => {
+    const env = {
+      AZURE_CLIENT_ID: 'c',
+      AZURE_TENANT_ID: 't',
+      AZURE_CLIENT_SECRET: 's',
+      AZURE_AUTHORITY_HOST: 'http://x',
+    };
+    await expect(identity({ env })('r')).rejects.toThrow(failing('SERVICE_HOST_REFUSED'));
+  });
+});
+
+describe('the device', () => {
+  const REPORT_DATA = Buffer.alloc(64, 5);
+
+  /** Plays the kernel's part: fills in each entry that is made. */
+  async function configfs(provider: string, report: Buffer, generation = '1'): Promise<string> {
+    const path = await folder();
+    const watcher = watch(path, (_, name) => {
+      if (name === null || !readdirSync(path).includes(name)) return;
+      try {
+        writeFileSync(join(path, name, 'provider'), `${provider}\n`);
+        writeFileSync(join(path, name, 'outblob'), report);
+        writeFileSync(join(path, name, 'generation'), `${generation}\n`);
+      } catch {
+        // The entry is gone already.
+      }
+    });
+    onTestFinished(() => watcher.close());
+    return path;
+  }
+
+  it('takes what the program podseal-guest gives', async () => {
+    const path = await folder();
+    const program = join(path, 'guest');
+    writeFileSync(
+      program,
+      '#!/bin/sh\n[ "$1 $2" = "report --report-data" ] || exit 2\nhead -c 1184 /dev/zero\n',
+      { mode: 0o755 },
+    );
+    const device = openReportDevice({ configfs: join(path, 'none'), program });
+    expect(await device.report(REPORT_DATA)).toHaveLength(1184);
+    expect(device.fake).toBe(false);
+  });
+
+  it.each([
+    ['exit 4', 'DEVICE_ABSENT'],
+    ['exit 1', 'DEVICE_FAILED'],
+    ['echo short', 'DEVICE_FAILED'],
+  ])('says why there is none: %s', async (script, code) => {
+    const path = await folder();
+    const program = join(path, 'guest');
+    writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const device = openReportDevice({ configfs: join(path, 'none'), program });
+    await expect(device.report(REPORT_DATA)).rejects.toThrow(failing(code));
+  });
+
+  it('is absent without configfs and program', async () => {
+    const path = await folder();
+    const device = openReportDevice({ configfs: join(path, 'a'), program: join(path, 'b') });
+    await expect(device.report(REPORT_DATA)).rejects.toThrow(failing('DEVICE_ABSENT'));
+  });
+
+  it('does not hide a broken configfs behind another source', async () => {
+    const path = await configfs('tdx_guest', Buffer.alloc(1184));
+    mkdirSync(join(path, 'x'));
+    const device = openReportDevice({ configfs: path, program: '/bin/true' });
+    await expect(device.report(REPORT_DATA)).rejects.toThrow(/SEV-SNP|configfs/);
+    expect(readFileSync('/dev/null')).toHaveLength(0);
+  });
+});
+
+describe('the security context', () => {
+  it('is read from its directory, and says what is missing', async () => {
+    const path = await folder();
+    writeFileSync(join(path, 'reference-info-base64'), 'AAAA\n');
+    expect(await readSecurityContext(path, {})).toEqual({
+      origin: path,
+      referenceInfo: 'AAAA',
+      missing: ['security-policy-base64', 'host-amd-cert-base64'],
+    });
+    expect(await readSecurityContext(undefined, { UVM_SECURITY_CONTEXT_DIR: path })).toMatchObject({
+      origin: path,
+    });
+  });
+
+  it('falls back to the variables', async () => {
+    const env = { UVM_HOST_AMD_CERTIFICATE: 'BBBB', UVM_SECURITY_POLICY: '' };
+    expect(await readSecurityContext(await folder(), env)).toMatchObject({
+      origin: 'environment',
+      hostCertificates: 'BBBB',
+      missing: ['security-policy-base64', 'reference-info-base64'],
+    });
+  });
+
+  it('refuses what is no file', async () => {
+    const path = await folder();
+    mkdirSync(join(path, 'host-amd-cert-base64'));
+    await expect(readSecurityContext(path, {})).rejects.toThrow(failing('FILE_NOT_FOUND'));
+  });
+});
+
+describe('the key pool', () => {
+  it('never gives a pair twice', async () => {
+    const pool = openKeyPool(2);
+    await pool.filled();
+    const pairs = await Promise.all([pool.take(), pool.take(), pool.take()]);
+    const moduli = pairs.map(({ publicKey }) => publicKey.export({ format: 'jwk' }).n);
+    expect(new Set(moduli).size).toBe(3);
+    pool.close();
+  });
+});
