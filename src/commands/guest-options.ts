@@ -15,7 +15,6 @@ import { collect } from './context.js';
 export interface GuestOptions {
   readonly base64: string;
   readonly securityContext?: string;
-  readonly configfs?: string;
   readonly guestProgram?: string;
   readonly identity: IdentitySource;
   readonly allowHost?: string[];
@@ -40,8 +39,7 @@ export function addGuestOptions(command: Command): Command {
       '--security-context <dir>',
       'folder of certificates and endorsement (default: as the platform says)',
     )
-    .option('--configfs <dir>', 'configfs-tsm folder (default: /sys/kernel/config/tsm/report)')
-    .option('--guest-program <file>', 'podseal-guest, asked for reports where there is no configfs')
+    .option('--guest-program <file>', 'podseal-guest, which is asked for reports')
     .addOption(
       new Option('--identity <source>', 'where access tokens come from')
         .choices(IDENTITY_SOURCES)
@@ -147,17 +145,13 @@ export async function openGuest(
 }
 
 async function openDevice(options: GuestOptions, { send }: ServiceClient) {
-  const { fakeEvidenceThatProvesNothing: fake, configfs, guestProgram } = options;
+  const { fakeEvidenceThatProvesNothing: fake, guestProgram } = options;
   if (fake !== undefined) {
     const { openFakePlatform } = await import('../io/services/fake-platform.js');
     return await openFakePlatform(fake, send);
   }
   const { openReportDevice } = await import('../io/services/report-device.js');
-  const device = openReportDevice({
-    ...(configfs === undefined ? {} : { configfs }),
-    ...(guestProgram === undefined ? {} : { program: guestProgram }),
-  });
-  return { device, roots: undefined };
+  return { device: openReportDevice(guestProgram), roots: undefined };
 }
 
 function hostCertificates(

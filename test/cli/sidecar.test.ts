@@ -189,7 +189,7 @@ describe('the API', () => {
     const honest = await startHonest(standIns);
     const answer = await post(honest, '/attest/raw', { runtime_data: RUNTIME });
     expect(answer.status).toBe(503);
-    expect(JSON.parse(answer.text).error).toContain('no SNP device');
+    expect(JSON.parse(answer.text).error).toContain('no podseal-guest');
   });
 
   it('drops a client that goes away, and goes on', async () => {
@@ -203,7 +203,7 @@ describe('the API', () => {
 
 /** A side-car without made-up evidence, on a machine without a device. */
 async function startHonest(standIns: StandIns): Promise<Sidecar> {
-  const missing = ['--configfs', '/nonexistent', '--guest-program', '/nonexistent/podseal-guest'];
+  const missing = ['--guest-program', '/nonexistent/podseal-guest'];
   return await startSidecar({ ...standIns, machine: '' }, missing);
 }
 

@@ -63,13 +63,16 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
     const url = new URL(request.url);
     const signal = AbortSignal.timeout(options.timeoutMs);
     try {
-      const answer = await undiciRequest(url, {
-        method: request.method,
-        headers: { ...request.headers },
-        ...(request.body === undefined ? {} : { body: request.body }),
-        dispatcher: dispatcherFor(url),
+      const answer = await orAborted(
         signal,
-      });
+        undiciRequest(url, {
+          method: request.method,
+          headers: { ...request.headers },
+          ...(request.body === undefined ? {} : { body: request.body }),
+          dispatcher: dispatcherFor(url),
+          signal,
+        }),
+      );
       return { status: answer.statusCode, body: await readBody(answer.body, url.host) };
     } catch (error) {
       throw failure(error, url.host, signal.aborted, options.timeoutMs);
@@ -81,6 +84,14 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
       await Promise.all([direct, ...proxies.values()].map((pool) => pool.destroy()));
     },
   };
+}
+
+/** The promise, or a rejection when the signal comes first: a proxy may hold up a connection past any deadline. */
+function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((done, failed) => {
+    signal.addEventListener('abort', () => failed(signal.reason), { once: true });
+    promise.then(done, failed);
+  });
 }
 
 async function readBody(body: AsyncIterable<Uint8Array>, host: string): Promise<Buffer> {
