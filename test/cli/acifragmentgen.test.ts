@@ -33,7 +33,7 @@ import {
 
 let folder: string;
 const at = (file: string) => join(folder, file);
-const put = (file: string, content: string | Buffer) => writeFileSync(at(file), content);
+const put = (file: string, content: string | Uint8Array) => writeFileSync(at(file), content);
 const run = (args: readonly string[], options: CliOptions = {}) =>
   podseal(['acifragmentgen', ...args], { cwd: folder, ...options });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseTime, printTime } from '../../src/attest/time.js';
+import { parseTime, printTime } from '../../src/core/time.js';
 
 describe('time', () => {
   it('is printed as the calendar has it', () => {
