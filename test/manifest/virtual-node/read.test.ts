@@ -283,11 +283,11 @@ spec:
       'securityContext: {privileged: true}\nvolumeMounts: [{name: v, mountPath: /v}]',
     ).replace('{name: p}', '{name: p, labels: {azure.workload.identity/use: "true"}}');
     const [container] = read(text)[0]!.containers;
-    expect(container?.mounts.map(({ destination }) => destination)).toEqual([
-      '/var/run/secrets/azure/tokens',
-      '/v',
-      '/sys/fs/cgroup',
-      '/sys',
+    expect(container?.mounts.map((one) => [one.destination, one.readOnly])).toEqual([
+      ['/var/run/secrets/azure/tokens', true],
+      ['/v', false],
+      ['/sys/fs/cgroup', false],
+      ['/sys', false],
     ]);
     expect(container?.env.map(({ pattern }) => pattern)).toContain('AZURE_CLIENT_ID=.+');
     const unquoted = read(text.replace('"true"', 'true'))[0]!.containers[0]!;

@@ -140,6 +140,16 @@ describe('mounts', () => {
     expect(destinations({ container: { mounts: own }, options })).toEqual(['/etc/resolv.conf']);
   });
 
+  it('say rw or ro, and where their files are', () => {
+    const mounts = [own[0], { type: 'azureFile', destination: '/a', readOnly: false }] as const;
+    const built = build({ container: { mounts } }).get('mounts') as DataMap[];
+    expect(built.map((mount) => [mount.get('options'), mount.get('source')])).toEqual([
+      [['rbind', 'rshared', 'ro'], 'sandbox:///tmp/atlas/secretsVolume/.+'],
+      [['rbind', 'rshared', 'rw'], 'sandbox:///tmp/atlas/azureFileVolume/.+'],
+      [['rbind', 'rshared', 'rw'], 'sandbox:///tmp/atlas/resolvconf/.+'],
+    ]);
+  });
+
   it('take options as they are', () => {
     const mounts = [{ ...own[0], options: ['x', 1n] }];
     const [first] = build({ container: { mounts } }).get('mounts') as DataMap[];
@@ -221,6 +231,38 @@ describe('capabilities', () => {
     expect(bounding).toHaveLength(41);
     expect(inheritable).toEqual(bounding);
     expect(ambient).toEqual([]);
+  });
+});
+
+describe('flags and folders', () => {
+  const security = groupContainer().security;
+  it('follow the security context', () => {
+    const closed = { ...security, allowPrivilegeEscalation: false, seccompSha256: 'f' };
+    const open = { ...security, privileged: true };
+    const flags = (object: DataMap) =>
+      ['allow_elevated', 'no_new_privileges', 'seccomp_profile_sha256'].map((key) =>
+        object.get(key),
+      );
+    expect(flags(build({}))).toEqual([false, false, '']);
+    expect(flags(build({ container: { security: closed } }))).toEqual([false, true, 'f']);
+    expect(flags(build({ container: { security: open } }))).toEqual([true, false, '']);
+  });
+
+  it('the folder is that of the input, of the image, or the root', () => {
+    const folder = (given: Given) => build(given).get('working_dir');
+    const config = { workingDir: '/image' };
+    const windows = { options: { os: 'windows' as const } };
+    expect([{}, { config }, { config, container: { workingDir: '/own' } }].map(folder)).toEqual([
+      '/',
+      '/image',
+      '/own',
+    ]);
+    expect([windows, { ...windows, config }].map(folder)).toEqual(['C:\\', '/image']);
+  });
+
+  it('streams are given unless the option says no', () => {
+    expect(build({}).get('allow_stdio_access')).toBe(true);
+    expect(build({ options: { stdio: false } }).get('allow_stdio_access')).toBe(false);
   });
 });
 
