@@ -107,6 +107,18 @@ describe('certificates from a store', () => {
     expect(await reasonOf(inputs(report, { store, wantsCrl: true }))).toBe('E_REVOKED');
   });
 
+  it('are not asked for when they are at hand', async () => {
+    const pki = PKIS.Milan;
+    const { der, key } = pki.makeLeaf();
+    const report = makeReport(key);
+    const files = { leaf: named(der), chain: [named(Buffer.from(chainPem(pki)))] };
+    const { store, asked } = storeOf({ [crlPath('VCEK', 'Milan')]: pki.makeCrl({ serials: [1] }) });
+    expect(await reasonOf(inputs(report, { ...files, store }))).toBeNull();
+    expect(asked).toEqual([]);
+    expect(await reasonOf(inputs(report, { ...files, store, wantsCrl: true }))).toBe('E_REVOKED');
+    expect(asked).toEqual([crlPath('VCEK', 'Milan')]);
+  });
+
   it('may be missing', async () => {
     const { der, key } = PKIS.Milan.makeLeaf();
     const report = makeReport(key);

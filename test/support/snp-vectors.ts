@@ -1,6 +1,6 @@
 /** The SNP vectors as evidence and expectations of ours. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pemCertificates } from '../../src/attest/certificate-sources.js';
 import type { Evidence } from '../../src/attest/evidence.js';
@@ -98,6 +98,12 @@ export function openSnpVectors(): SnpVectors | undefined {
   const path = (file: string) => join(folder, file);
   const read = (file: string) => readFileSync(path(file));
   return { ...(JSON.parse(read('vectors.json').toString()) as Index), read, path };
+}
+
+/** Names of the files in one folder of the vectors; none where there is no such folder. */
+export function filesOf(vectors: SnpVectors | undefined, folder: string): readonly string[] {
+  const path = vectors?.path(folder);
+  return path !== undefined && existsSync(path) ? readdirSync(path) : [];
 }
 
 /** The evidence of a case. */

@@ -184,14 +184,19 @@ async function completeFrom(
   if (report === undefined || kind === undefined) return evidence;
   const source = withPlainChain(evidence).certificates;
   const plain = source?.kind === 'chain' ? source : undefined;
+  const isComplete = plain?.chain.length === 2;
+  if (isComplete && !wantsCrl) return evidence;
   const lines = linesOf(report);
   const leaf = plain?.leaf ?? (await findVcek(store, report, kind));
-  const found = await findChain(store, kind, { lines, leaf });
-  const chain = plain?.chain.length === 2 ? plain.chain : found.chain;
+  const [line, ...others] = lines;
+  const known = isComplete && line !== undefined && others.length === 0;
+  const found = known
+    ? { chain: plain.chain, line }
+    : await findChain(store, kind, { lines, leaf });
   const crl = wantsCrl ? await store.read(crlPath(kind, found.line)) : undefined;
   return withoutAbsent({
     ...evidence,
-    certificates: { kind: 'chain', leaf, chain } as const,
+    certificates: { kind: 'chain', leaf, chain: isComplete ? plain.chain : found.chain } as const,
     crl: evidence.crl ?? crl,
   });
 }
