@@ -3,16 +3,19 @@ import { createHash } from 'node:crypto';
 
 const IMAGES = 20;
 const LAYERS = 6;
-/** Pause image of guest azl3. */
-const PAUSE = 'mcr.microsoft.com/oss/v2/kubernetes/pause:3.6';
+/** Pause images of guest azl3, and of others. */
+const PAUSE = [
+  'mcr.microsoft.com/oss/v2/kubernetes/pause:3.6',
+  'mcr.microsoft.com/oss/kubernetes/pause:3.6',
+];
 
 const hex = (text) => createHash('sha256').update(text).digest('hex');
 const imageName = (index) => `registry.example/team/service-${index % IMAGES}:1.2`;
 
-/** Facts of the images of all manifests made here, for guest azl3. */
+/** Facts of the images of all manifests made here. */
 export function imageFacts() {
   const names = Array.from({ length: IMAGES }, (_, index) => imageName(index));
-  const images = [PAUSE, ...names].map((name) => ({
+  const images = [...PAUSE, ...names].map((name) => ({
     references: [name],
     platform: 'linux/amd64',
     config: {
