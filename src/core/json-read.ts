@@ -15,11 +15,21 @@ export interface JsonPlace {
 /** Reads one value at a place. */
 export type JsonReader<T> = (value: JsonValue, place: JsonPlace) => T;
 
-/** The place of a field or element below `place`. */
+/** The place of a field or element below `place`. Its path is put together when an error asks for it. */
 export function below(place: JsonPlace, key: string | number): JsonPlace {
-  if (typeof key === 'number') return { ...place, path: `${place.path}[${key}]` };
+  return {
+    code: place.code,
+    what: place.what,
+    get path() {
+      return pathBelow(place.path, key);
+    },
+  };
+}
+
+function pathBelow(path: string, key: string | number): string {
+  if (typeof key === 'number') return `${path}[${key}]`;
   const name = /^[A-Za-z0-9_.$-]+$/.test(key) ? key : JSON.stringify(key);
-  return { ...place, path: place.path === '' ? name : `${place.path}.${name}` };
+  return path === '' ? name : `${path}.${name}`;
 }
 
 /** An error about the value at `place`; `problem` follows the name of the field. */
