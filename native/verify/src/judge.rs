@@ -44,6 +44,7 @@ fn opened<'a>(rows: &mut Rows, source: &'a ReportSource) -> Option<(&'a [u8], Op
         ReportSource::Absent => &[],
     };
     rows.mark(Check::Hcl, Outcome::NotAsked);
+    rows.mark(Check::RuntimeData, Outcome::NotAsked);
     Some((bytes, None))
 }
 
@@ -78,14 +79,11 @@ pub fn verify(evidence: &Evidence, expected: &Expectation, context: &Context<'_>
             }
         }
         fields::judge(&mut rows, report, expected, context);
-        match bound {
-            Some(bound) => {
-                rows.judge(
-                    Check::RuntimeData,
-                    runtime_data(&report.report_data, &bound),
-                );
-            }
-            None => rows.mark(Check::RuntimeData, Outcome::NotAsked),
+        if let Some(bound) = bound {
+            rows.judge(
+                Check::RuntimeData,
+                runtime_data(&report.report_data, &bound),
+            );
         }
     }
     let measured = report.as_ref().map(|report| [report.launch_measurement]);
