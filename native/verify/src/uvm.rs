@@ -83,8 +83,14 @@ fn is_issued(certificate: &Certificate<'_>, issuer: &Certificate<'_>) -> bool {
         })
 }
 
-/// Constraints of names are not followed here, so a chain that has them is refused.
-fn extensions_fault(certificate: &Certificate<'_>) -> Option<&'static str> {
+/// What is wrong with one certificate. Constraints of names are not followed here, so a chain that has them is refused.
+fn certificate_fault(certificate: &Certificate<'_>) -> Option<&'static str> {
+    if !certificate.has_sound_names() {
+        return Some("a name has a foreign character or an empty part");
+    }
+    if certificate.repeats_extension() {
+        return Some("a certificate has an extension twice");
+    }
     if certificate.extension(oid::NAME_CONSTRAINTS).is_some() {
         return Some("a certificate constrains names");
     }
@@ -109,7 +115,7 @@ pub(crate) fn chain_fault(chain: &[Certificate<'_>]) -> Option<&'static str> {
         if !below.is_empty() && !signs {
             return Some("an issuer may not sign the certificates below it");
         }
-        if let Some(fault) = extensions_fault(certificate) {
+        if let Some(fault) = certificate_fault(certificate) {
             return Some(fault);
         }
     }

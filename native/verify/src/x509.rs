@@ -32,7 +32,6 @@ pub(crate) struct Certificate<'a> {
     pub(crate) not_after: Seconds,
     /// SubjectPublicKeyInfo, whole.
     pub(crate) key: &'a [u8],
-    has_zero_padding: bool,
     pub(crate) extensions: Vec<Extension<'a>>,
 }
 
@@ -201,15 +200,15 @@ fn algorithm_identifier(contents: &[u8]) -> Option<()> {
     fields.end()
 }
 
-/// Algorithm and key bits, whatever they are. Gives all bytes, and whether unused bits are zero.
-fn key_info<'a>(body: &mut Der<'a>) -> Option<(&'a [u8], bool)> {
+/// Algorithm and key bits, whatever they are; unused bits are zero. Gives all bytes.
+fn key_info<'a>(body: &mut Der<'a>) -> Option<&'a [u8]> {
     let info = body.element(tag::SEQUENCE)?;
     let mut fields = Der::new(info.contents);
     algorithm_identifier(fields.take(tag::SEQUENCE)?)?;
     let (unused, bits) = fields.take(tag::BIT_STRING)?.split_first()?;
     fields.end()?;
     let zeros = bits.last().map_or(0, |last| last.trailing_zeros());
-    (*unused <= 7).then_some((info.whole, zeros >= u32::from(*unused)))
+    (*unused <= 7 && zeros >= u32::from(*unused)).then_some(info.whole)
 }
 
 impl<'a> Signed<'a> {
@@ -246,7 +245,7 @@ impl<'a> Certificate<'a> {
         let (not_before, not_after) = (read_time(&mut validity)?, read_time(&mut validity)?);
         validity.end()?;
         let subject = Name::read(&mut body)?;
-        let (key, has_zero_padding) = key_info(&mut body)?;
+        let key = key_info(&mut body)?;
         let extensions = match body.optional(tag::context(3))? {
             Some(wrapped) => read_extensions(only(wrapped, tag::SEQUENCE)?)?,
             None => Vec::new(),
@@ -261,22 +260,13 @@ impl<'a> Certificate<'a> {
             not_before,
             not_after,
             key,
-            has_zero_padding,
             extensions,
         })
     }
 
-    /// Reads a certificate of AMD's: unused bits of its key are zero.
-    pub(crate) fn parse_amd(der: &'a [u8]) -> Option<Self> {
-        Self::parse(der).filter(|parsed| parsed.has_zero_padding)
-    }
-
-    /// Reads a certificate of a public authority: names without foreign characters, no extension twice.
-    pub(crate) fn parse_public(der: &'a [u8]) -> Option<Self> {
-        Self::parse(der).filter(|parsed| {
-            let names = parsed.issuer.is_sound() && parsed.subject.is_sound();
-            names && !parsed.repeats_extension()
-        })
+    /// Whether the texts of both names have only characters of their type, and no part of a name is empty.
+    pub(crate) fn has_sound_names(&self) -> bool {
+        self.issuer.is_sound() && self.subject.is_sound()
     }
 
     /// The value of an extension.

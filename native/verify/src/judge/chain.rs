@@ -31,7 +31,7 @@ struct Chain<'a> {
 }
 
 fn parse<'a>(name: &str, der: &'a [u8]) -> Result<Certificate<'a>, Fault> {
-    Certificate::parse_amd(der).ok_or_else(|| {
+    Certificate::parse(der).ok_or_else(|| {
         Fault::new(
             Code::ChainFormat,
             format!("the {name} is not one DER certificate"),

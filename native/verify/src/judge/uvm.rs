@@ -40,7 +40,7 @@ fn open(endorsement: Option<&[u8]>) -> Result<Opened<'_>, Fault> {
     let chain: Option<Vec<_>> = envelope
         .chain
         .iter()
-        .map(|der| Certificate::parse_public(der))
+        .map(|der| Certificate::parse(der))
         .collect();
     let chain = chain.ok_or_else(|| fault("a certificate of the chain is not one in DER"))?;
     Ok((envelope, chain))
