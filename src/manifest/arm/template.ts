@@ -14,7 +14,14 @@ import type { GivenParameters } from './parameters.js';
 import { linkedPath } from './parse.js';
 import { type Engine, type Scope, withLoop } from './scope.js';
 import { buildScope, type TemplatePlace } from './template-scope.js';
-import { type ArmValue, type Budget, findUnknown, isArmObject, isUnknown } from './value.js';
+import {
+  type ArmValue,
+  armMember,
+  type Budget,
+  findUnknown,
+  isUnknown,
+  unknownBecause,
+} from './value.js';
 
 /** Types of resources that run containers, in lower case, with their proper spelling. */
 export const GROUP_TYPES: Readonly<Record<string, string>> = {
@@ -289,20 +296,24 @@ function passedParameters(
     (parameters?.members ?? []).map(({ key, value }) => {
       const at = `${path}.parameters.${key}`;
       const entry = evaluateNode(value, scope, at);
-      const given = isArmObject(entry) ? entry.get('value') : undefined;
-      const unknown = isUnknown(entry) ? entry : undefined;
       const where = scope.locate(value, at);
-      return [
-        key.toLowerCase(),
-        { name: key, value: given ?? unknown ?? reference(key), at: where },
-      ];
+      return [key.toLowerCase(), { name: key, value: passedValue(key, entry, where), at: where }];
     }),
   );
 }
 
-function reference(name: string): ArmValue {
-  const reason = `parameter ${name} of a nested template comes from a key vault`;
-  return { opaque: reason, causes: [{ reason }] };
+/** The value of `{"value": ...}`, which may be null. */
+function passedValue(name: string, entry: ArmValue, where: string): ArmValue {
+  if (isUnknown(entry)) return entry;
+  const value = armMember(entry, 'value');
+  if (value !== undefined) return value;
+  if (armMember(entry, 'reference') !== undefined) {
+    return unknownBecause(`parameter ${name} of a nested template comes from a key vault`);
+  }
+  throw new ToolError('MANIFEST_INVALID', `parameter ${name} of a nested template has no value`, {
+    where,
+    want: '{"value": ...} or {"reference": ...}',
+  });
 }
 
 function walkLinked(node: JsonMap, scope: Scope, place: TemplatePlace, walk: Walk): void {

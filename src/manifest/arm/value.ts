@@ -111,6 +111,22 @@ export function sameArm(a: ArmValue, b: ArmValue): boolean {
   return a === b;
 }
 
+/** True if two values differ in what is known of them, whatever their unknown parts turn out to be. */
+export function differSurely(a: ArmValue, b: ArmValue): boolean {
+  if (isUnknown(a) || isUnknown(b)) return false;
+  if (isArmList(a) && isArmList(b)) {
+    return a.length !== b.length || a.some((item, i) => differSurely(item, b[i]!));
+  }
+  if (isArmObject(a) && isArmObject(b)) {
+    if (a.size !== b.size) return true;
+    return [...a].some(([key, value]) => {
+      const other = armMember(b, key);
+      return other === undefined || differSurely(value, other);
+    });
+  }
+  return a !== b;
+}
+
 /** Characters that JSON writers of .NET escape beside those that JSON asks for. */
 const ALSO_ESCAPED = /[\u0085\u2028\u2029]/g;
 

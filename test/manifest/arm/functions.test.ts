@@ -226,6 +226,11 @@ describe('what is known at deployment only', () => {
     ['[toUpper(deployment().name)]', 'deployment() is known at deployment only'],
     ["[if(equals(environment().name, 'x'), 1, 2)]", 'environment() is known at deployment only'],
     ['[string(createArray(utcNow()))]', 'utcNow() is known at deployment only'],
+    [
+      "[union(createArray(createObject('v', newGuid())), createArray(createObject('v', 1)))]",
+      'newGuid() is known at deployment only',
+    ],
+    ['[union(createArray(newGuid()), createArray(1))]', 'newGuid() is known at deployment only'],
     ["[less('a-b', 'ab')]", 'the order of the strings in less() is not documented'],
   ])('%s', (expression, reason) => {
     expect(evaluate(expression)).toEqual({ unknown: [reason] });
@@ -237,6 +242,14 @@ describe('what is known at deployment only', () => {
     ['[length(createArray(newGuid(), 1))]', 2],
     ["[createObject('a', newGuid(), 'b', 2).b]", 2],
     ["[union(createObject('a', newGuid()), createObject('b', 2)).b]", 2],
+    [
+      "[union(createArray(createObject('n', 'x', 'v', newGuid())), createArray(createObject('n', 'y')))[1].n]",
+      'y',
+    ],
+    [
+      "[union(createArray(createObject('n', 'x', 'v', newGuid())), createArray(createObject('n', 'y', 'v', 1)))[1].v]",
+      1,
+    ],
     ['[skip(createArray(newGuid(), 1), 1)]', [1]],
     ["[if(true(), 'a', newGuid())]", 'a'],
     ['[empty(createArray(newGuid()))]', false],

@@ -5,6 +5,7 @@ import {
   type ArmValue,
   armMember,
   type Budget,
+  differSurely,
   findKey,
   findUnknown,
   isArmList,
@@ -93,18 +94,18 @@ function union(args: readonly ArmValue[], budget: Budget): ArmValue {
       .reduce((merged, object) => mergeObjects(merged, object, budget));
   }
   const unknownItem = findUnknown(args, budget);
-  if (unknownItem !== undefined) return unknownItem;
-  return distinct(
-    args.flatMap((_value, index) => listArg(args, index)),
-    budget,
-  );
+  const items = args.flatMap((_value, index) => listArg(args, index));
+  return distinct(items, budget) ?? unknownItem ?? [];
 }
 
-function distinct(items: ArmList, budget: Budget): ArmList {
+/** Each item once; undefined where that depends on unknown parts of the items. */
+function distinct(items: ArmList, budget: Budget): ArmList | undefined {
   const kept: ArmValue[] = [];
   for (const item of items) {
     budget.step(kept.length + 1);
-    if (!kept.some((one) => sameArm(one, item))) kept.push(item);
+    if (kept.some((one) => sameArm(one, item))) continue;
+    if (!kept.every((one) => differSurely(one, item))) return undefined;
+    kept.push(item);
   }
   return kept;
 }
@@ -159,7 +160,7 @@ function intersection(args: readonly ArmValue[], budget: Budget): ArmValue {
       return list.some((one) => sameArm(one, item));
     }),
   );
-  return distinct(shared, budget);
+  return distinct(shared, budget) ?? [];
 }
 
 /** Keys whose alphabetical order is the same by any rules. */
