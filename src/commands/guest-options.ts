@@ -79,15 +79,23 @@ export async function openGuest(
   newWrappingKey: ReleasePorts['newWrappingKey'],
   connections = 8,
 ): Promise<OpenGuest> {
-  const [context, sidecar, { checkGuestEvidence }, release, { openIdentity }, requests] =
-    await Promise.all([
-      import('../io/services/security-context.js'),
-      import('../pipeline/sidecar/evidence.js'),
-      import('../pipeline/sidecar/check.js'),
-      import('../pipeline/sidecar/release.js'),
-      import('../io/services/identity.js'),
-      import('../keyrelease/identity-requests.js'),
-    ]);
+  const [
+    { findSecurityContext },
+    context,
+    sidecar,
+    { checkGuestEvidence },
+    release,
+    { openIdentity },
+    requests,
+  ] = await Promise.all([
+    import('../io/security-context.js'),
+    import('../attest/security-context.js'),
+    import('../pipeline/sidecar/evidence.js'),
+    import('../pipeline/sidecar/check.js'),
+    import('../pipeline/sidecar/release.js'),
+    import('../io/services/identity.js'),
+    import('../keyrelease/identity-requests.js'),
+  ]);
   const args = readSidecarArgs(options.base64);
   const [{ readCaFile }, { openServiceClient }] = await Promise.all([
     import('../io/registry/ca-file.js'),
@@ -97,20 +105,25 @@ export async function openGuest(
   const env = environment();
   const client = openServiceClient({ timeoutMs: SERVICE_MS, env, connections, ...(ca && { ca }) });
   const { send } = client;
-  const place = await context.readSecurityContext(options.securityContext, env);
+  const names = context.SECURITY_CONTEXT_FILES;
+  const place = await findSecurityContext(options.securityContext, env, names);
+  const { thim: certificates, uvmEndorsement } = context.readSecurityContext(
+    place.files,
+    place.origin,
+  );
   const platform = await openDevice(options, client);
   // A made-up platform has its own certificates.
   const thim = options.fakeEvidenceThatProvesNothing?.replace(/^http:\/\//, '');
   const endpoint = thim === undefined ? '' : `${thim}/metadata/THIM/amd/certification`;
   const source = args.certificates ?? completeCertificateSource('LocalTHIM', { endpoint });
-  const uvmBase64 = place.referenceInfo ?? '';
+  const uvmBase64 = place.files.endorsement?.trim() ?? '';
   const evidence = new sidecar.EvidenceCollector({
     device: platform.device,
     send,
     source,
-    ...(place.hostCertificates === undefined
+    ...(certificates === undefined
       ? {}
-      : { initial: hostCertificates(place.hostCertificates, sidecar.readThimCollateral) }),
+      : { initial: sidecar.readThimCollateral(certificates, names.certificates) }),
     check: (report, chain) => checkGuestEvidence(report, chain, secondsNow(), platform.roots),
   });
   const clientId = args.clientId === undefined ? {} : { clientId: args.clientId };
@@ -138,7 +151,7 @@ export async function openGuest(
       listedHosts: (options.allowHost ?? []).map((host) => host.toLowerCase()),
       signingKeys: new release.SigningKeys(),
       userAgent: () => args.userAgent ?? 'ConfidentialSkrContainer',
-      ...(uvmBase64 === '' ? {} : { uvmEndorsement: Buffer.from(uvmBase64, 'base64') }),
+      ...(uvmEndorsement === undefined ? {} : { uvmEndorsement }),
       ...(enc === undefined ? {} : { enc }),
     },
   };
@@ -152,13 +165,6 @@ async function openDevice(options: GuestOptions, { send }: ServiceClient) {
   }
   const { openReportDevice } = await import('../io/services/report-device.js');
   return { device: openReportDevice(guestProgram), roots: undefined };
-}
-
-function hostCertificates(
-  base64: string,
-  read: typeof import('../pipeline/sidecar/evidence.js').readThimCollateral,
-) {
-  return read(Buffer.from(base64, 'base64').toString('utf8'), 'host-amd-cert-base64');
 }
 
 /** Roots that a vault's certificate may chain to: those of TLS. */

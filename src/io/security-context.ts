@@ -1,5 +1,5 @@
 /** The security-context directory of a confidential container: its three files, as far as they are there. */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SecurityContextFiles } from '../attest/security-context.js';
 import { ToolError } from '../core/error.js';
@@ -28,4 +28,64 @@ export async function readContextFolder(
     where: folder,
     want: Object.values(names).join(', '),
   });
+}
+
+/** Variables in which a platform without the directory puts the same texts. */
+const VARIABLES: ContextFileNames = {
+  certificates: 'UVM_HOST_AMD_CERTIFICATE',
+  endorsement: 'UVM_REFERENCE_INFO',
+  policy: 'UVM_SECURITY_POLICY',
+};
+/** Where kata containers have it. */
+const KATA = '/opt/confidential-containers/share/kata-containers';
+
+/** What the platform put beside this container, and what of it is not there. */
+export interface FoundContext {
+  /** The folder, or `environment`. */
+  readonly origin: string;
+  readonly files: SecurityContextFiles;
+  /** Names of absent files. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * The context of this container: the folder that is given, else where the platform puts it. Absence is no error,
+ * but in a folder that is given: FILE_NOT_FOUND.
+ */
+export async function findSecurityContext(
+  given: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  names: ContextFileNames,
+): Promise<FoundContext> {
+  const origin = given ?? (await findFolder(env));
+  const files = await readContextFolder(origin, names).catch((error: unknown) => {
+    const absent = error instanceof ToolError && error.code === 'FILE_NOT_FOUND';
+    if (absent && given === undefined) return undefined;
+    throw error;
+  });
+  const parts = Object.keys(names) as (keyof SecurityContextFiles)[];
+  const texts = files ?? fromEnvironment(parts, env);
+  return {
+    origin: files === undefined ? 'environment' : origin,
+    files: texts,
+    missing: parts.filter((part) => texts[part] === undefined).map((part) => names[part]),
+  };
+}
+
+function fromEnvironment(
+  parts: readonly (keyof SecurityContextFiles)[],
+  env: Readonly<Record<string, string | undefined>>,
+): SecurityContextFiles {
+  const present = parts.flatMap((part) => {
+    const text = env[VARIABLES[part]];
+    return text ? [[part, text] as const] : [];
+  });
+  return Object.fromEntries(present);
+}
+
+async function findFolder(env: Readonly<Record<string, string | undefined>>): Promise<string> {
+  if (env.UVM_SECURITY_CONTEXT_DIR) return env.UVM_SECURITY_CONTEXT_DIR;
+  const names = await readdir('/').catch(() => [] as string[]);
+  const name = names.sort().find((one) => one.includes('security-context-'));
+  return name === undefined ? KATA : join('/', name);
 }

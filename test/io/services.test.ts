@@ -6,13 +6,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { SECURITY_CONTEXT_FILES } from '../../src/attest/security-context.js';
 import { LIMITS } from '../../src/core/limits.js';
+import { findSecurityContext } from '../../src/io/security-context.js';
 import { openServiceClient } from '../../src/io/services/client.js';
 import { type AnswerHttp, serveHttp } from '../../src/io/services/http-server.js';
 import { type IdentityOptions, openIdentity } from '../../src/io/services/identity.js';
 import { openKeyPool } from '../../src/io/services/key-pool.js';
 import { openReportDevice } from '../../src/io/services/report-device.js';
-import { readSecurityContext } from '../../src/io/services/security-context.js';
 import * as requests from '../../src/keyrelease/identity-requests.js';
 
 async function folder(): Promise<string> {
@@ -240,33 +241,36 @@ describe('the device', () => {
   });
 });
 
-describe('the security context', () => {
+describe('the security context of this container', () => {
+  const find = (given: string | undefined, env: Record<string, string>) =>
+    findSecurityContext(given, env, SECURITY_CONTEXT_FILES);
+
   it('is read from its directory, and says what is missing', async () => {
     const path = await folder();
     writeFileSync(join(path, 'reference-info-base64'), 'AAAA\n');
-    expect(await readSecurityContext(path, {})).toEqual({
+    const found = {
       origin: path,
-      referenceInfo: 'AAAA',
-      missing: ['security-policy-base64', 'host-amd-cert-base64'],
-    });
-    expect(await readSecurityContext(undefined, { UVM_SECURITY_CONTEXT_DIR: path })).toMatchObject({
-      origin: path,
-    });
+      files: { endorsement: 'AAAA\n' },
+      missing: ['host-amd-cert-base64', 'security-policy-base64'],
+    };
+    expect(await find(path, {})).toEqual(found);
+    expect(await find(undefined, { UVM_SECURITY_CONTEXT_DIR: path })).toEqual(found);
   });
 
-  it('falls back to the variables', async () => {
+  it('falls back to the variables, but not for a folder that was given', async () => {
     const env = { UVM_HOST_AMD_CERTIFICATE: 'BBBB', UVM_SECURITY_POLICY: '' };
-    expect(await readSecurityContext(await folder(), env)).toMatchObject({
+    expect(await find(undefined, { ...env, UVM_SECURITY_CONTEXT_DIR: await folder() })).toEqual({
       origin: 'environment',
-      hostCertificates: 'BBBB',
-      missing: ['security-policy-base64', 'reference-info-base64'],
+      files: { certificates: 'BBBB' },
+      missing: ['reference-info-base64', 'security-policy-base64'],
     });
+    await expect(find(await folder(), env)).rejects.toThrow(failing('FILE_NOT_FOUND'));
   });
 
   it('refuses what is no file', async () => {
     const path = await folder();
     mkdirSync(join(path, 'host-amd-cert-base64'));
-    await expect(readSecurityContext(path, {})).rejects.toThrow(failing('FILE_NOT_FOUND'));
+    await expect(find(path, {})).rejects.toThrow(failing('FILE_NOT_FOUND'));
   });
 });
 
