@@ -22,10 +22,12 @@ const PLAIN_START = /^\^([\w/-]+)(\[[^()|\\]*)$/;
 /** Answers kept for each pattern: the variables of a pod's containers are mostly the same. */
 const KEPT_ANSWERS = 100;
 
+/** Patterns of all policies: many of them come back in the next one. */
+const compiled = keepPatterns(compileAny);
+const tested = keepPatterns((pattern) => keepAnswers(openPattern(pattern)));
+
 /** The functions; each printed line goes to `print`, with its line number in front. */
 export function openRegoBuiltins(print: (line: string) => void): RegoBuiltins {
-  const compiled = keepPatterns(compileAny);
-  const tested = keepPatterns((pattern) => keepAnswers(openPattern(pattern)));
   return {
     'podseal.regex.match': (pattern, text) => {
       if (typeof pattern !== 'string' || typeof text !== 'string') return undefined;

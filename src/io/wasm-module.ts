@@ -31,7 +31,7 @@ export async function openWasmModule(
   const Policy = await importLibrary();
   const prints: string[] = [];
   const builtins = openRegoBuiltins((line) => prints.push(`${name}:${line}`));
-  const module = new WebAssembly.Module(wasm);
+  const module = moduleOf(wasm);
   const dataBytes = (fixed?.json.length ?? 0) * DATA_GROWTH;
   const start = (spareBytes: number) =>
     new OpaInstance(Policy, {
@@ -42,6 +42,15 @@ export async function openWasmModule(
       mostBytes: memoryBytes,
     });
   return new WasmPolicy(start, prints);
+}
+
+/** Compiled once for as long as the bytes are kept. */
+const modules = new WeakMap<Uint8Array, WebAssembly.Module>();
+
+function moduleOf(wasm: Uint8Array): WebAssembly.Module {
+  const module = modules.get(wasm) ?? new WebAssembly.Module(wasm);
+  modules.set(wasm, module);
+  return module;
 }
 
 /** The declarations of the library leave out that its ES module has most things in the default export only. */

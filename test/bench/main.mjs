@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { benchAci } from './aci.mjs';
+import { benchAciEngine } from './aci-engine.mjs';
 import { benchAttest } from './attest.mjs';
 import { benchEngine } from './engine.mjs';
 import { benchLayers } from './layers.mjs';
@@ -13,6 +14,7 @@ import { print } from './table.mjs';
 const BENCHES = {
   policy: benchPolicy,
   aci: benchAci,
+  'aci-engine': benchAciEngine,
   engine: benchEngine,
   layers: benchLayers,
   attest: benchAttest,

@@ -53,13 +53,11 @@ default asks_privileged := false
 
 asks_privileged := input.privileged
 
-created_environment := kept_variables(creatable)
+created_variables := with_variables(creatable)
 
-created_with_environment := [container |
-	environment := created_environment
-	container := creatable[_]
-	environment_fits(container.env_rules, environment)
-]
+created_environment := kept_variables(created_variables)
+
+created_with_environment := items_with(created_variables, created_environment)
 
 created_capabilities := kept_capabilities(created_with_environment, asks_privileged)
 
@@ -132,13 +130,11 @@ exec_basics_fit(container) if {
 	container.user == input.user
 }
 
-executed_environment := kept_variables(executable)
+executed_variables := with_variables(executable)
 
-executed_with_environment := [container |
-	environment := executed_environment
-	container := executable[_]
-	environment_fits(container.env_rules, environment)
-]
+executed_environment := kept_variables(executed_variables)
+
+executed_with_environment := items_with(executed_variables, executed_environment)
 
 was_privileged := data.metadata.started[input.containerID].privileged
 
@@ -181,13 +177,11 @@ external := [process |
 	process.command == input.argList
 ]
 
-external_environment := kept_variables(external)
+external_variables := with_variables(external)
 
-external_with_environment := [process |
-	environment := external_environment
-	process := external[_]
-	environment_fits(process.env_rules, environment)
-]
+external_environment := kept_variables(external_variables)
+
+external_with_environment := items_with(external_variables, external_environment)
 
 default exec_external := {"allowed": false}
 

@@ -51,11 +51,6 @@ has_rule(rules, entry) if {
 	variable_fits(rule, entry)
 }
 
-environment_fits(rules, entries) if {
-	every entry in entries { has_rule(rules, entry) }
-	required_present(rules, entries)
-}
-
 required_present(rules, entries) if {
 	every rule in rules { is_present(rule, entries) }
 }
@@ -72,18 +67,55 @@ variable_name(entry) := split(entry, "=")[0]
 
 drops_variables if data.policy.allow_environment_variable_dropping
 
+# An item with the variables of the request that its rules know. What stands in a rule as text is looked up, so that fewer
+# are tried on patterns.
+with_variables(items) := [{"item": item, "known": known_variables(item.env_rules)} | item := items[_]]
+
+asked_variables := {entry | entry := input.envList[_]}
+
+known_variables(rules) := texts | known_otherwise(rules, asked_variables - texts) if {
+	texts := {rule.pattern |
+		rule := rules[_]
+		rule.strategy == "string"
+		rule.pattern in asked_variables
+	}
+}
+
+known_otherwise(rules, entries) := by_pattern | by_name if {
+	by_pattern := {entry |
+		rule := rules[_]
+		rule.strategy == "re2"
+		pattern := anchored(rule.pattern)
+		some entry in entries
+		regex.match(pattern, entry)
+	}
+	by_name := {entry |
+		features.name_value_rules
+		rule := rules[_]
+		is_string(rule.name)
+		some entry in entries
+		variable_fits(rule, entry)
+	}
+}
+
 # The variables that are kept of a request: all of them, or the largest set that an item allows. If two items allow sets of
 # that size that differ, nothing says which one is meant.
-kept_variables(_) := [entry | entry := input.envList[_]] if not drops_variables
+kept_variables(_) := input.envList if not drops_variables
 
-kept_variables(items) := kept if {
+kept_variables(pairs) := kept if {
 	drops_variables
-	sets := [{entry | entry := input.envList[_]; has_rule(item.env_rules, entry)} | item := items[_]]
-	most := max([count(set) | set := sets[_]])
-	largest := {set | set := sets[_]; count(set) == most}
+	most := max([count(pair.known) | pair := pairs[_]])
+	largest := {pair.known | pair := pairs[_]; count(pair.known) == most}
 	count(largest) == 1
 	some kept in largest
 }
+
+# The items whose rules know all of these variables, and of which no required one is missing.
+items_with(pairs, environment) := [pair.item |
+	pair := pairs[_]
+	every entry in environment { entry in pair.known }
+	required_present(pair.item.env_rules, environment)
+]
 
 # Mounts.
 

@@ -341,12 +341,12 @@ errors contains "containers only distinguishable by capabilties" if {
 	count(largest_capabilities(with_environment_anyway, asks_privileged)) > 1
 }
 
-with_environment_anyway := [container |
-	fitting := [container | container := data.metadata.matches[input.containerID][_]; basics_fit(container)]
-	environment := kept_variables(fitting)
-	container := fitting[_]
-	environment_fits(container.env_rules, environment)
-]
+with_environment_anyway := items_with(pairs, kept_variables(pairs)) if {
+	pairs := with_variables([container |
+		container := data.metadata.matches[input.containerID][_]
+		basics_fit(container)
+	])
+}
 
 errors contains "containers only distinguishable by allow_stdio_access" if {
 	input.rule == "create_container"

@@ -28,12 +28,13 @@ is_newer(version) if semver.compare(version, guest.framework_version) > 0
 # Objects of one kind as this guest reads them: as written at its own version, rebuilt at an older one, else none.
 objects_read(_, objects, version) := objects if is_current(version)
 
-objects_read(kind, objects, version) := [made |
+objects_read(kind, objects, version) := read if {
 	is_older(version)
-	given := objects[_]
-	made := rebuilt(kind, given, version)
-] if {
-	is_older(version)
+	known := fields_known(version)
+	read := [made |
+		given := objects[_]
+		made := rebuilt(kind, given, known)
+	]
 }
 
 policy_objects(kind) := objects_read(kind, policy_source(kind), policy_version)
@@ -94,7 +95,7 @@ has_platform_rules if {
 }
 
 # An object of an older version: exactly the fields that exist now, those that it could not have with a default.
-rebuilt("containers", given, version) := {
+rebuilt("containers", given, known) := {
 	"command": given.command,
 	"env_rules": given.env_rules,
 	"layers": given.layers,
@@ -102,12 +103,12 @@ rebuilt("containers", given, version) := {
 	"allow_elevated": given.allow_elevated,
 	"working_dir": given.working_dir,
 	"exec_processes": given.exec_processes,
-	"signals": rebuilt_signals(given, version),
+	"signals": rebuilt_signals(given, known),
 	"allow_stdio_access": given.allow_stdio_access,
-	"no_new_privileges": since("0.2.0", given, "no_new_privileges", version),
-	"user": since("0.2.1", given, "user", version),
-	"capabilities": since("0.2.2", given, "capabilities", version),
-	"seccomp_profile_sha256": since("0.2.3", given, "seccomp_profile_sha256", version),
+	"no_new_privileges": written_or_default(given, "no_new_privileges", known),
+	"user": written_or_default(given, "user", known),
+	"capabilities": written_or_default(given, "capabilities", known),
+	"seccomp_profile_sha256": written_or_default(given, "seccomp_profile_sha256", known),
 }
 
 rebuilt("external_processes", given, _) := {
@@ -137,17 +138,36 @@ field_defaults := {
 	"seccomp_profile_sha256": "",
 }
 
-# A field that exists since some version: older objects have the default, whatever they say.
-since(first, given, field, version) := given[field] if at_least(version, first)
-
-since(first, _, field, version) := field_defaults[field] if semver.compare(version, first) < 0
-
-# Objects of before 0.4.1 take signals 9 and 15 anyway, in guests that know of it.
-rebuilt_signals(given, version) := given.signals if not adds_signals(version)
-
-rebuilt_signals(given, version) := array.concat(given.signals, [9, 15]) if adds_signals(version)
-
-adds_signals(version) if {
-	at_least(guest.framework_version, "0.4.1")
-	semver.compare(version, "0.4.1") < 0
+# Since which version a field is read as it is written.
+field_versions := {
+	"no_new_privileges": "0.2.0",
+	"user": "0.2.1",
+	"capabilities": "0.2.2",
+	"seccomp_profile_sha256": "0.2.3",
+	"signals": "0.4.1",
 }
+
+fields_known(version) := {field |
+	some field, first in field_versions
+	at_least(version, first)
+}
+
+# Older objects have the default of a field, whatever they say.
+written_or_default(given, field, known) := given[field] if field in known
+
+written_or_default(_, field, known) := field_defaults[field] if not field in known
+
+# Older objects take signals 9 and 15 anyway, in guests that know of it.
+rebuilt_signals(given, known) := given.signals if "signals" in known
+
+rebuilt_signals(given, known) := given.signals if {
+	not "signals" in known
+	not adds_signals
+}
+
+rebuilt_signals(given, known) := array.concat(given.signals, [9, 15]) if {
+	not "signals" in known
+	adds_signals
+}
+
+adds_signals if at_least(guest.framework_version, field_versions.signals)

@@ -1,5 +1,6 @@
 /** `podseal policy` for ACI guests (targets aci and vn2). */
 import { EXIT, ToolError } from '../../core/error.js';
+import type { Terminal } from '../../io/terminal.js';
 import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
 import type { AciInput } from '../../pipeline/aci/sources.js';
 import type { AciGuest } from '../../policy/aci/guests.js';
@@ -30,6 +31,7 @@ export async function runAci(
   const { inputs, groups } = await readSources(run);
   const policies = await generate(run, groups);
   terminal.progressDone();
+  if (run.options.selfCheck !== false) await selfCheck(policies, terminal);
   if (policies.length === 0) {
     terminal.notice({
       code: 'no-workload',
@@ -39,6 +41,22 @@ export async function runAci(
   const delivery = { ...run, inputs, policies };
   if (run.options.check === true) await check(delivery);
   else await deliver(delivery);
+}
+
+/** Nothing is written or printed for a policy under which its group would not start. */
+async function selfCheck(
+  policies: readonly GeneratedAciPolicy[],
+  { notice: notices }: Terminal,
+): Promise<void> {
+  const [{ checkCceStart }, { openFrameworkEngine }] = await Promise.all([
+    import('../../pipeline/aci/self-check.js'),
+    import('../../io/framework-engine.js'),
+  ]);
+  const engine = openFrameworkEngine();
+  for (const { policy, group } of policies) {
+    const subject = `${group.kind} ${group.name ?? ''}`.trim();
+    await checkCceStart({ text: policy, subject, where: group.at }, { engine, notices });
+  }
 }
 
 function checkAciOptions({ options, target }: AciRun): void {

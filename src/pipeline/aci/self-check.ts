@@ -5,7 +5,7 @@
  */
 import { type ErrorCode, ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
-import type { CceDocument } from '../../policy/aci/cce-document.js';
+import type { CceContainer, CceDocument } from '../../policy/aci/cce-document.js';
 import { readCcePolicy } from '../../policy/aci/read-policy.js';
 import { type CceStartStep, synthesizeCceStart } from '../../policy/aci/start/synthesize.js';
 import { defaultMounts } from '../../rego/aci/guest-data.js';
@@ -59,6 +59,7 @@ export async function checkCceStart(
   if (document.packageName !== POLICY_PACKAGE) {
     return skip(`package ${document.packageName} is loaded as a fragment`);
   }
+  if (document.containers.some(isWindows)) return skip('guests with Windows are not tried');
   noteMissingCommands(document, candidate, notices);
   const session = new CceSession(engine, text, { guest: guestId });
   for (const step of startSteps(document, guestId)) {
@@ -73,6 +74,10 @@ export async function checkCceStart(
       where,
     });
   }
+}
+
+function isWindows({ mounted_cim: cim, user }: CceContainer): boolean {
+  return cim !== undefined || typeof user === 'string';
 }
 
 /** The policy allows such a container, but no runtime starts it. */

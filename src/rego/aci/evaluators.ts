@@ -15,6 +15,7 @@ import {
 import type { FrameworkEngine, RegoModule, RegoOutcome, RegoPolicy } from '../ports.js';
 import { plainFragment, withParameters } from './fragment-text.js';
 import type { FrameworkGuest } from './guests.js';
+import { withShortLines } from './short-lines.js';
 
 /** A fragment whose module is there: while it is loaded, and behind that if the policy keeps it. */
 export interface ActiveFragment {
@@ -79,7 +80,7 @@ export class CceEvaluators {
   }
 
   async #openModules({ data, fragments, loading }: Surroundings): Promise<CceEvaluator> {
-    const modules: RegoModule[] = [{ name: 'policy.rego', text: this.#text }];
+    const modules: RegoModule[] = [{ name: 'policy.rego', text: withShortLines(this.#text) }];
     let merged = data;
     let bridge = loading === undefined ? undefined : bridgeTo(loading);
     for (const fragment of fragments) {
@@ -97,7 +98,8 @@ export class CceEvaluators {
   }
 
   #fragmentText({ text, parameters }: ActiveFragment): string {
-    return this.#guest.features.parameters ? withParameters(text, parameters) : text;
+    const short = withShortLines(text);
+    return this.#guest.features.parameters ? withParameters(short, parameters) : short;
   }
 }
 
