@@ -2,13 +2,19 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT, ToolError } from '../core/error.js';
 import { LIMITS } from '../core/limits.js';
-import type { Page } from '../core/page.js';
 import { secondsNow } from '../io/machine.js';
 import type { Terminal } from '../io/terminal.js';
 import type { SyntheticGuest } from '../pipeline/rehearsal/platform.js';
 import type { RehearsalOptions } from '../pipeline/rehearsal/rehearsal.js';
+import type { RehearsalResult } from '../pipeline/rehearsal/rehearse.js';
 import { COMPLIANCE } from '../release/release-policy.js';
 import { aborted, addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
+import {
+  addEvidenceOptions,
+  type EvidenceOptions,
+  openEvidence,
+  readVerificationTime,
+} from './evidence-options.js';
 
 /** The stand-ins as servers. */
 const SERVER = {
@@ -19,7 +25,9 @@ const SERVER = {
   requests: 1_000,
 };
 
-interface RehearseOptions {
+interface RehearseOptions extends EvidenceOptions {
+  readonly report?: string;
+  readonly at?: string;
   readonly manifest?: string;
   readonly workload?: string;
   readonly releasePolicy?: string;
@@ -47,6 +55,9 @@ export function addSimulateRelease(simulate: Command, context: CommandContext): 
     .option('--manifest <file>', 'manifest with its policy, or a policy: what the guest runs')
     .option('--workload <name>', 'the workload of a manifest with several policies')
     .option('--release-policy <file>', 'policy under which the key is put')
+    .option('--report <file>', 'report of a real guest, instead of a made-up one')
+    .option('--at <time>', 'time at which its certificates must be valid (default: now)');
+  addEvidenceOptions(command)
     .optionsGroup('The made-up guest and services:')
     .option('--key <name>', 'name of the key', 'rehearsal')
     .option(
@@ -93,6 +104,15 @@ Examples:
 async function run(options: RehearseOptions, context: CommandContext): Promise<void> {
   const output = readOutputOptions(options as unknown as Record<string, unknown>);
   const terminal = context.terminal(output);
+  if (options.report !== undefined) {
+    const result = await rehearseReport(options.report, options, context);
+    terminal.notice({
+      code: 'recorded-report',
+      message:
+        'the report is a recorded one: its binding to a fresh key, and the key, are not rehearsed',
+    });
+    return await deliver(result, { terminal, json: output.json, context });
+  }
   const plan = await readPlan(options, terminal);
   terminal.notice({
     code: 'made-up-evidence',
@@ -105,15 +125,61 @@ async function run(options: RehearseOptions, context: CommandContext): Promise<v
     import('../io/services/key-pool.js'),
   ]);
   const result = await rehearseRelease(plan, openKeyPool(0).take);
+  await deliver(result, { terminal, json: output.json, context });
+}
+
+/** The report of a real guest under the release policy. */
+async function rehearseReport(
+  report: string,
+  options: RehearseOptions,
+  context: CommandContext,
+): Promise<RehearsalResult> {
+  if (
+    options.manifest !== undefined ||
+    options.serve === true ||
+    options.releasePolicy === undefined
+  ) {
+    throw new ToolError(
+      'USAGE_CONFLICT',
+      '--report goes with --release-policy, without --manifest and --serve',
+    );
+  }
+  const [{ readTextFile }, { readReleasePolicy }, { rehearseRecorded }, release] =
+    await Promise.all([
+      import('../io/files.js'),
+      import('../release/grammar.js'),
+      import('../pipeline/rehearsal/rehearse.js'),
+      import('../release/release-policy.js'),
+    ]);
+  const file = options.releasePolicy;
+  const policy = readReleasePolicy(await readTextFile(file), file);
+  return rehearseRecorded({
+    evidence: await openEvidence(report, options, context.signal),
+    time: await readVerificationTime(options.at),
+    authority: release.parseAuthority(options.authority ?? policy.anyOf[0]?.authority ?? ''),
+    compliance: release.parseCompliance(options.compliance ?? COMPLIANCE.aks),
+    policy,
+  });
+}
+
+interface Delivery {
+  readonly terminal: Terminal;
+  readonly json: boolean;
+  readonly context: CommandContext;
+}
+
+async function deliver(
+  result: RehearsalResult,
+  { terminal, json, context }: Delivery,
+): Promise<void> {
   const [{ rehearsalPage }, review] = await Promise.all([
     import('../pipeline/rehearsal/page.js'),
     import('../pipeline/review.js'),
   ]);
-  const page: Page = rehearsalPage(result);
   await terminal.product(
-    output.json
+    json
       ? review.printJson({ format: 'podseal.release-rehearsal/v1', ...result }, terminal.notices)
-      : review.printPageText(page),
+      : review.printPageText(rehearsalPage(result)),
   );
   if (!result.released) context.finish(EXIT.denied);
 }

@@ -3,8 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { podseal, ROOT, temporaryFolder } from '../support/cli.js';
+import { vectorsDir } from '../support/vectors.js';
 
 const EXAMPLE = join(ROOT, 'fixtures/example');
+const snp = vectorsDir('snp');
 const AUTHORITY = 'https://sharedeus2.eus2.attest.azure.net';
 
 /** The example with its policy in `folder`; `change` edits the manifest first. Gives its text. */
@@ -66,8 +68,40 @@ describe('a rehearsal', () => {
     expect(foreign.stdout).toContain('iss: the issuer');
   }, 60_000);
 
+  it.runIf(snp)('holds the report of a real guest against the policy', async () => {
+    const folder = temporaryFolder();
+    const report = join(snp!, 'reports/milan-v2-aci.bin');
+    const release = join(folder, 'release.json');
+    const hostData = readFileSync(report).subarray(0xc0, 0xe0).toString('hex');
+    const create = ['release-policy', 'create', '--authority', AUTHORITY, '--target', 'aci'];
+    const rehearse = (...args: string[]) =>
+      podseal([
+        ...[
+          'simulate',
+          'release',
+          '--release-policy',
+          release,
+          '--compliance',
+          'azure-compliant-uvm',
+        ],
+        ...['--report', report, '--at', '2023-06-01T00:00:00Z', ...args, '--json'],
+      ]);
+    const thim = ['--thim', join(snp!, 'thim/milan-v2-aci.json')];
+    await podseal([...create, '--measurement', hostData, '-o', release]);
+    expect(await rehearse(...thim)).toMatchObject({ status: 0 });
+    const bare = await rehearse();
+    expect(bare.status).toBe(10);
+    expect(bare.stdout).toContain('E_CHAIN_FORMAT');
+    await podseal([...create, '--measurement', 'ab'.repeat(32), '-o', release]);
+    const other = await rehearse(...thim);
+    expect(other.status).toBe(10);
+    expect(JSON.parse(other.stdout).evaluation.decision).toBe('deny');
+  });
+
   it.each([
     [[], 2],
+    [['--report', 'x', '--manifest', 'y', '--release-policy', 'z'], 2],
+    [['--report', 'x'], 2],
     [['--manifest', join(EXAMPLE, 'consumer.yaml')], 2],
     [['--manifest', join(EXAMPLE, 'consumer.yaml'), '--release-policy', '/nonexistent'], 3],
     [['--manifest', 'x', '--release-policy', 'y', '--port', '70000'], 2],

@@ -141,11 +141,15 @@ function signToken(attested: Attested, { options, kid, privateKey }: Signer): st
   return `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`;
 }
 
-/** The claims about a guest, as the service derives them from the report. */
-function guestClaims({ report, compliance, runtimeData }: Attested): object {
+/** The claims about a guest, as the service derives them from a verified report. */
+export function guestClaims({
+  report,
+  compliance,
+  runtimeData,
+}: Pick<Attested, 'report' | 'compliance' | 'runtimeData'>): JsonObject {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   const bit = (position: bigint) => ((report.policy >> position) & 1n) === 1n;
-  const [bootloader, tee, , , , , snpFirmware, microcode] = report.reportedTcb;
+  const [bootloader = 0, tee = 0, , , , , snpFirmware = 0, microcode = 0] = report.reportedTcb;
   return {
     'x-ms-attestation-type': 'sevsnpvm',
     'x-ms-compliance-status': compliance,

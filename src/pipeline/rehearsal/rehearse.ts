@@ -1,12 +1,16 @@
 /** Plays a key release from end to end and says step by step how it went, and which claim stopped it. */
 import { randomBytes } from 'node:crypto';
+import type { Evidence } from '../../attest/evidence.js';
+import { verifyEvidence } from '../../attest/verify.js';
 import { ToolError } from '../../core/error.js';
 import { parseCertificate } from '../../core/x509.js';
 import type { WrappingKey } from '../../keyrelease/ports.js';
-import type { ReleaseEvaluation } from '../../release/evaluate.js';
+import { evaluateReleasePolicy, type ReleaseEvaluation } from '../../release/evaluate.js';
+import type { ReleasePolicyDocument } from '../../release/grammar.js';
 import { checkGuestEvidence } from '../sidecar/check.js';
 import { EvidenceCollector } from '../sidecar/evidence.js';
 import { releaseKey, SigningKeys } from '../sidecar/release.js';
+import { guestClaims } from './attestation-service.js';
 import { makeRehearsal, type RehearsalOptions } from './rehearsal.js';
 
 export interface RehearsalStep {
@@ -93,6 +97,46 @@ export async function rehearseRelease(
     }
     throw error;
   }
+}
+
+export interface RecordedOptions {
+  readonly evidence: Evidence;
+  /** Seconds since 1970 at which the certificates must be valid. */
+  readonly time: number;
+  /** `https://HOST` of the attestation service. */
+  readonly authority: string;
+  readonly compliance: string;
+  readonly policy: ReleasePolicyDocument;
+}
+
+/**
+ * As rehearseRelease, for the report of a real guest: its chain is verified up to AMD's root, and the release policy is
+ * held against the claims of that guest. The report is bound to a key that is long gone, so no key can be unwrapped.
+ */
+export function rehearseRecorded(options: RecordedOptions): RehearsalResult {
+  const { evidence, time, authority, compliance, policy } = options;
+  const open = {
+    vmpl: 'any',
+    allowDebug: true,
+    allowMigrationAgent: true,
+    allowCxl: true,
+  } as const;
+  const verdict = verifyEvidence(evidence, { ...open, skip: ['host-data'] }, { time });
+  const { report } = verdict;
+  if (verdict.verdict !== 'allowed' || report === null) {
+    const failed = verdict.checks.find(({ result }) => result === 'fail');
+    const got = `${failed?.check ?? 'the evidence'} fails (${verdict.reason})`;
+    return resultOf(
+      new ToolError('COLLATERAL_MISMATCH', 'the evidence is refused', { got }),
+      undefined,
+    );
+  }
+  const claims = guestClaims({ report, compliance, runtimeData: {} });
+  const evaluation = evaluateReleasePolicy(policy, { iss: authority, ...claims });
+  const refused = new ToolError('KEY_RELEASE_REFUSED', 'the release policy does not hold', {
+    got: evaluation.decision,
+  });
+  return resultOf(evaluation.decision === 'release' ? undefined : refused, evaluation);
 }
 
 function resultOf(
