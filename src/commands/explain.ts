@@ -212,8 +212,11 @@ async function printAll(explained: readonly ExplainedRequest[], work: Work): Pro
   } else {
     for (const one of refused) await terminal.product(printExplanation(one));
   }
-  if (refused.length === 0) terminal.info('the policy allows every request: nothing to explain');
-  else context.finish(EXIT.denied);
+  if (explained.length === 0) {
+    terminal.notice({ code: 'no-request', message: 'nothing was decided: there is no request' });
+  } else if (refused.length === 0) {
+    terminal.info('the policy allows every request: nothing to explain');
+  } else context.finish(EXIT.denied);
 }
 
 function asJson(

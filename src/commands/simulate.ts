@@ -177,6 +177,9 @@ async function decideAll(work: Work): Promise<void> {
     if (decision.decision !== 'allow') refused += 1;
     await terminal.product(work.json ? asJson(decision, request) : asLine(decision, request));
   }
+  if (requests.length === 0) {
+    terminal.notice({ code: 'no-request', message: 'nothing was decided: there is no request' });
+  }
   terminal.info(`${requests.length - refused} of ${requests.length} requests allowed`);
   if (refused > 0) context.finish(EXIT.denied);
 }

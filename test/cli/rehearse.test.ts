@@ -318,6 +318,18 @@ describe('podseal explain', () => {
   });
 });
 
+it.each(['simulate', 'explain'])(
+  '%s says of an input without requests that it has none',
+  async (command) => {
+    const cwd = files({ 'pod.yaml': readFileSync(EXAMPLE, 'utf8'), 'none.jsonl': '\n\n' });
+    expect((await podseal(['policy', 'pod.yaml', ...IMAGES], { cwd })).status).toBe(0);
+    const { status, stdout, stderr } = await podseal([command, 'pod.yaml', 'none.jsonl'], { cwd });
+    expect([status, stdout]).toEqual([0, '']);
+    expect(stderr).toContain('nothing was decided: there is no request [no-request]');
+    expect(stderr).not.toContain('allows every request');
+  },
+);
+
 describe('podseal policy, self-check', () => {
   const broken = readFileSync(EXAMPLE, 'utf8').replace(
     '      env:\n',
