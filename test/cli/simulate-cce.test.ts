@@ -332,3 +332,49 @@ describe.runIf(samples !== undefined)('command files of the reference simulator'
     );
   });
 });
+
+describe('podseal policy of container groups', () => {
+  const facts = {
+    format: 'podseal.image-facts/v1',
+    images: [
+      {
+        references: ['example.org/base:1'],
+        platform: 'linux/amd64',
+        config: {},
+        layers: [{ rootHashes: { ext4: HASH } }],
+      },
+    ],
+  };
+  const resource = {
+    type: 'Microsoft.ContainerInstance/containerGroups',
+    name: 'web',
+    properties: {
+      osType: 'Linux',
+      confidentialComputeProperties: { ccePolicy: '' },
+      containers: [{ name: 'base', properties: { image: 'example.org/base:1' } }],
+    },
+  };
+  const files = {
+    'facts.json': JSON.stringify(facts),
+    'arm.json': JSON.stringify({
+      $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#',
+      resources: [resource],
+    }),
+  };
+  const args = ['policy', 'arm.json', '--image-facts', 'facts.json', '--offline', '--print'];
+
+  it('tries them before they are written, unless told not to', async () => {
+    const tried = await inFolder(args, files);
+    expect([tried.status, tried.stderr]).toEqual([
+      0,
+      expect.stringContaining('container-without-command'),
+    ]);
+    const untried = await inFolder([...args, '--no-self-check'], files);
+    expect(untried.stderr).not.toMatch('container-without-command');
+    expect(untried.stdout).toBe(tried.stdout);
+    const simulated = await inFolder(['simulate', 'p.rego', '--synthesize'], {
+      'p.rego': tried.stdout,
+    });
+    expect(simulated.stdout).toMatch('create_container  container');
+  });
+});
