@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { getNodeValue, parseTree } from 'jsonc-parser';
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../src/core/error.js';
 import {
@@ -139,22 +138,31 @@ describe('parseJsonTree', () => {
     );
   });
 
-  it('gives a tree or an error for damaged texts, the same tree as another reader', () => {
-    const sample = `{ // c\n "a": [1, -2.5e3, {"b": null}], /* d */ "e": "x\\u00e9\\n", "f": true }`;
+  it('reads damaged texts as JSON.parse does, or refuses them as it does', () => {
+    const sample = `{ "a": [1, -2.5e3, {"b": null}], "e": "x\\u00e9\\n", "f": true, "": [[], "]"] }`;
+    const read = (work: () => unknown): { value?: unknown } => {
+      try {
+        return { value: work() };
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) expect(error).toBeInstanceOf(ToolError);
+        return {};
+      }
+    };
+    let readable = 0;
     fc.assert(
       fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (mutations) => {
         const text = mutations.reduce(mutate, sample);
-        let root: JsonNode;
-        try {
-          root = parse(text, 'last').root;
-        } catch (error) {
-          expect(error).toBeInstanceOf(ToolError);
-          return;
-        }
-        if (/[\n\r\t]/.test(JSON.stringify(plain(root)).replaceAll(/\\[nrt]/g, '\n'))) return;
-        expect(plain(root)).toEqual(getNodeValue(parseTree(text.replace(/^\ufeff/, ' '))!));
+        const ours = read(() => plain(parse(text, 'last').root));
+        // Line breaks within strings and a byte order mark are read here only.
+        const strict = text
+          .replace(/^\ufeff/, '')
+          .replaceAll(/[\n\r\t](?=[^"]*"(?:[^"]*"[^"]*")*[^"]*$)/g, '');
+        if (strict !== text) return;
+        expect(ours).toEqual(read(() => JSON.parse(text)));
+        if ('value' in ours) readable += 1;
       }),
       { seed: 0xc0de, numRuns: 3000 },
     );
+    expect(readable).toBeGreaterThan(100);
   });
 });
