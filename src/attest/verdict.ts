@@ -30,10 +30,11 @@ export interface VerdictFacts {
   readonly report?: SnpReport;
 }
 
-/** The verdict over finished checks: allowed only if each of them was judged and none failed. */
+/** The verdict over finished checks: allowed only if something passed and nothing failed; absent evidence is denied. */
 export function buildVerdict(checks: readonly CheckRecord[], facts: VerdictFacts): Verdict {
   const broken = checks.some(({ result }) => result === 'fail' || result === 'blocked');
-  const allowed = checks.length > 0 && !broken;
+  const judged = checks.some(({ result }) => result === 'pass');
+  const allowed = judged && !broken;
   return {
     verdict: allowed ? 'allowed' : 'denied',
     reason: checks.find(({ code }) => code !== undefined)?.code ?? null,
