@@ -103,7 +103,13 @@ export async function openGuest(
   ]);
   const ca = options.caFile === undefined ? undefined : await readCaFile(options.caFile);
   const env = environment();
-  const client = openServiceClient({ timeoutMs: SERVICE_MS, env, connections, ...(ca && { ca }) });
+  const client = openServiceClient({
+    timeoutMs: SERVICE_MS,
+    env,
+    connections,
+    repeat: true,
+    ...(ca && { ca }),
+  });
   const { send } = client;
   const names = context.SECURITY_CONTEXT_FILES;
   const place = await findSecurityContext(options.securityContext, env, names);

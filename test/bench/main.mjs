@@ -9,6 +9,7 @@ import { benchAttest } from './attest.mjs';
 import { benchEngine } from './engine.mjs';
 import { benchLayers } from './layers.mjs';
 import { benchPolicy } from './policy.mjs';
+import { benchSidecar } from './sidecar.mjs';
 import { print } from './table.mjs';
 
 const BENCHES = {
@@ -18,6 +19,7 @@ const BENCHES = {
   engine: benchEngine,
   layers: benchLayers,
   attest: benchAttest,
+  sidecar: benchSidecar,
 };
 
 const named = process.argv.slice(2);

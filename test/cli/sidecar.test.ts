@@ -1,11 +1,12 @@
 /** `podseal sidecar` as a process, against the stand-ins on real sockets. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   makeSyntheticPlatform,
   type SyntheticPlatform,
 } from '../../src/pipeline/rehearsal/platform.js';
+import { storedKey } from '../../src/pipeline/rehearsal/stored-keys.js';
 import {
   buildReleasePolicy,
   parseMeasurement,
@@ -308,6 +309,27 @@ describe('services that fail', () => {
 });
 
 describe('many requests at once', () => {
+  it('get the key that each asked for', async () => {
+    const { rehearsal, host } = shared.standIns;
+    const keys = Array.from({ length: 20 }, (_, index) => ({
+      name: `many${index}`,
+      version: randomBytes(16).toString('hex'),
+      kty: 'oct-HSM',
+      keyOps: ['decrypt'],
+      material: randomBytes(32),
+    }));
+    for (const key of keys) {
+      rehearsal.vault.store(storedKey(key, policyWith()(`https://${host}`), 'policy'));
+    }
+    const answers = await Promise.all(
+      keys.map(({ name, version }) => release(shared, { kid: `${name}/${version}` })),
+    );
+    const released = answers.map(({ status, body }) => [status, JSON.parse(body.key!).k]);
+    const wanted = keys.map(({ material }) => material.toString('base64url'));
+    expect(released).toEqual(wanted.map((k) => [200, k]));
+    secrets.push(...wanted);
+  });
+
   it('are neither lost nor mixed up', async () => {
     const bodies = Array.from({ length: 40 }, (_, index) => Buffer.from(`{"n":${index}}`));
     const answers = await Promise.all(

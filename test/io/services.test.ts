@@ -99,6 +99,33 @@ describe('the client', () => {
     expect(seen).toEqual(['service.invalid:80']);
   });
 
+  it.each([
+    [true, 1, 200, 2],
+    [true, 2, 'SERVICE_UNREACHABLE', 2],
+    [false, 1, 'SERVICE_UNREACHABLE', 1],
+  ])(
+    'repeat %s, %d connections that end without answer: %s',
+    async (repeat, ends, result, asked) => {
+      let seen = 0;
+      const http = createServer((request, response) => {
+        seen += 1;
+        if (seen <= ends) request.socket.destroy();
+        else response.end('{}');
+      });
+      await new Promise<void>((done) => {
+        http.listen(0, '127.0.0.1', done);
+      });
+      onTestFinished(() => void http.close());
+      const { port } = http.address() as AddressInfo;
+      const request = { method: 'POST' as const, url: `http://127.0.0.1:${port}/`, headers: {} };
+      const answer = await client({ repeat })
+        .send({ ...request, body: 'x' })
+        .then(({ status }) => status)
+        .catch(({ code }: { code: string }) => code);
+      expect([answer, seen]).toEqual([result, asked]);
+    },
+  );
+
   it('gives up in time on a proxy that holds the connection', async () => {
     const proxy = await server(() => new Promise(() => undefined));
     const { send } = client({ timeoutMs: 200, env: { http_proxy: proxy } });

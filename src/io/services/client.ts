@@ -2,6 +2,7 @@
  * One HTTP request to a service of Azure or AMD: whole answers within a limit, a deadline for each, no redirects (a token
  * would go along), certificates checked, no proxy for addresses of the machine's own network. undici is loaded on first use.
  */
+import { createSecureContext } from 'node:tls';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
 import type { SendRequest, ServiceAnswer, ServiceRequest } from '../../keyrelease/ports.js';
@@ -15,6 +16,11 @@ export interface ServiceClientOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Connections to one host at a time. */
   readonly connections?: number;
+  /**
+   * Send a request once more when its connection ends before the answer begins, as a server does with idle connections.
+   * Only for requests that may arrive twice: not for those that make a key.
+   */
+  readonly repeat?: boolean;
 }
 
 export interface ServiceClient {
@@ -24,6 +30,9 @@ export interface ServiceClient {
 
 /** The metadata services of a machine: never reached through a proxy. */
 const LINK_LOCAL = /^(169\.254\.[0-9.]+|\[fe80:)/;
+
+/** Codes of connections that the other side ended. */
+const ENDED = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 
 /** A client; nothing is opened before the first request. */
 export function openServiceClient(options: ServiceClientOptions): ServiceClient {
@@ -42,7 +51,9 @@ export function openServiceClient(options: ServiceClientOptions): ServiceClient 
 
 async function openPools(options: ServiceClientOptions): Promise<ServiceClient> {
   const { Agent, ProxyAgent, request: undiciRequest } = await import('undici');
-  const tls = { timeout: options.timeoutMs, ...(options.ca ? { ca: [...options.ca] } : {}) };
+  // Made once: reading all trusted certificates takes longer than the rest of a connection.
+  const secureContext = createSecureContext(options.ca ? { ca: [...options.ca] } : {});
+  const tls = { timeout: options.timeoutMs, secureContext };
   const common = {
     connections: options.connections ?? 64,
     headersTimeout: options.timeoutMs,
@@ -59,7 +70,7 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
     proxies.set(proxy.href, agent);
     return agent;
   };
-  const send = async (request: ServiceRequest): Promise<ServiceAnswer> => {
+  const sendOnce = async (request: ServiceRequest): Promise<ServiceAnswer> => {
     const url = new URL(request.url);
     const signal = AbortSignal.timeout(options.timeoutMs);
     try {
@@ -77,6 +88,14 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
     } catch (error) {
       throw failure(error, url.host, signal.aborted, options.timeoutMs);
     }
+  };
+  const send = async (request: ServiceRequest): Promise<ServiceAnswer> => {
+    const first = sendOnce(request);
+    if (options.repeat !== true) return await first;
+    return await first.catch((error: ToolError) => {
+      if (error.got !== undefined && ENDED.includes(error.got)) return sendOnce(request);
+      throw error;
+    });
   };
   return {
     send,

@@ -6,6 +6,9 @@ import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { WrappingKey } from '../../keyrelease/ports.js';
 
+/** Milliseconds without a taker after which the pool is filled again: making pairs would slow down the releases that run. */
+const QUIET_MS = 1_000;
+
 const generate = promisify(generateKeyPair);
 const newPair = (): Promise<WrappingKey> =>
   generate('rsa', { modulusLength: 2048, publicExponent: 65537 });
@@ -23,6 +26,7 @@ export interface KeyPool {
 export function openKeyPool(size: number): KeyPool {
   const pairs: WrappingKey[] = [];
   let filling: Promise<void> | undefined;
+  let refill: NodeJS.Timeout | undefined;
   let closed = false;
   const fill = async () => {
     while (!closed && pairs.length < size) pairs.push(await newPair());
@@ -35,12 +39,14 @@ export function openKeyPool(size: number): KeyPool {
   return {
     async take() {
       const pair = pairs.shift();
-      void start();
+      clearTimeout(refill);
+      refill = setTimeout(start, QUIET_MS).unref();
       return pair ?? (await newPair());
     },
     filled: start,
     close() {
       closed = true;
+      clearTimeout(refill);
       pairs.length = 0;
     },
   };

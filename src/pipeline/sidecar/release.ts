@@ -107,9 +107,10 @@ async function verifyToken(
 /** Seconds for which signing keys are kept. */
 const KEYS_LIFETIME = 600;
 
-/** Signing keys of attestation services by host, kept for a while. */
+/** Signing keys of attestation services by host, kept for a while; requests for the same ones are one request. */
 export class SigningKeys {
   private readonly known = new Map<string, { readonly keys: JsonObject; readonly until: number }>();
+  private readonly fetching = new Map<string, Promise<JsonObject>>();
 
   /** The keys that `host` publishes. Throws ATTESTATION_REFUSED. */
   async of(
@@ -120,9 +121,15 @@ export class SigningKeys {
     const now = ports.now();
     const found = this.known.get(host);
     if (!fresh && found !== undefined && now < found.until) return found.keys;
-    const keys = await fetchKeys(ports, host);
-    this.known.set(host, { keys, until: now + KEYS_LIFETIME });
-    return keys;
+    const pending = this.fetching.get(host) ?? fetchKeys(ports, host);
+    this.fetching.set(host, pending);
+    try {
+      const keys = await pending;
+      this.known.set(host, { keys, until: now + KEYS_LIFETIME });
+      return keys;
+    } finally {
+      this.fetching.delete(host);
+    }
   }
 }
 

@@ -1,0 +1,140 @@
+// What the side-car holds: many key releases at once through a real `podseal sidecar` process, against stand-ins in
+// another process that answer each request late. Every answer must be there and hold the key that was asked for.
+import { fork, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { Agent, request as httpRequest } from 'node:http';
+import { join } from 'node:path';
+import { CLI } from './measure.mjs';
+import { print, printCells } from './table.mjs';
+
+const RELEASES = 200;
+/** Releases one after the other: the first opens connections and certificates, the others give the service time. */
+const ALONE = 6;
+const DELAY_MS = 50;
+
+/** Measures and prints; files go into `folder`, which the caller removes. */
+export async function benchSidecar(folder) {
+  const services = await startServices(folder);
+  const sidecar = await startSidecar(folder, services.place);
+  try {
+    await measureReleases(services, sidecar);
+  } finally {
+    sidecar.child.kill('SIGTERM');
+    services.child.disconnect();
+  }
+}
+
+async function measureReleases({ child, place }, sidecar) {
+  const { keys } = place;
+  const alone = [];
+  for (const key of keys.slice(0, ALONE)) alone.push(await release(sidecar, place, key));
+  alone.forEach(assertOwn);
+  const service = quantile(alone.slice(1), 0.5);
+  const before = await usage(child, sidecar);
+  const all = await Promise.all(keys.slice(ALONE).map((key) => release(sidecar, place, key)));
+  const after = await usage(child, sidecar);
+  all.forEach(assertOwn);
+  const ms = (value) => value.toFixed(0);
+  print('');
+  printCells([`side-car, ${RELEASES} releases at once`, 'ms', 'x service time', 'goal']);
+  printCells(['one release alone (service time)', ms(service), '1.0', '']);
+  for (const [name, part, goal] of [
+    ['p50', 0.5, ''],
+    ['p99', 0.99, '3.0'],
+    ['all', 1, ''],
+  ]) {
+    const value = quantile(all, part);
+    printCells([name, ms(value), (value / service).toFixed(1), goal]);
+  }
+  const each = (end, start) => ((end - start) / RELEASES).toFixed(1);
+  print(`none lost, none mixed up; services answer after ${DELAY_MS} ms`);
+  print(
+    `CPU per release: side-car ${each(after.sidecarMs, before.sidecarMs)} ms, stand-ins ${each(after.servicesMs, before.servicesMs)} ms`,
+  );
+  print(`memory of the side-car: ${before.mib} MiB before, ${after.mib} MiB after`);
+}
+
+function startServices(folder) {
+  const child = fork(
+    new URL('./sidecar-services.mjs', import.meta.url),
+    [folder, String(RELEASES + ALONE), String(DELAY_MS)],
+    { execArgv: [] },
+  );
+  return new Promise((done, failed) => {
+    child.once('message', (place) => done({ child, place }));
+    child.once('exit', (code) => failed(new Error(`the stand-ins ended with ${code}`)));
+  });
+}
+
+/** The side-car with its key pairs made; its port. */
+function startSidecar(folder, { host, machine, caFile }) {
+  const args = ['--port', '0', '--allow-host', host, '--ca-file', caFile, '--log-level', 'debug'];
+  const ahead = ['--keys-ahead', String(RELEASES + ALONE)];
+  const fake = ['--fake-evidence-that-proves-nothing', machine];
+  const child = spawn(process.execPath, [CLI, 'sidecar', ...args, ...ahead, ...fake], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      PATH: process.env.PATH,
+      HOME: folder,
+      IDENTITY_ENDPOINT: `${machine}/metadata/identity/oauth2/token`,
+      IDENTITY_HEADER: 'header',
+    },
+  });
+  return new Promise((done, failed) => {
+    let log = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      log += text;
+      const port = /"event":"listening".*?"port":([0-9]+)/.exec(log)?.[1];
+      if (log.includes('"event":"keys-ready"')) done({ child, port: Number(port) });
+    });
+    child.once('exit', (code) => failed(new Error(`the side-car ended with ${code}: ${log}`)));
+  });
+}
+
+const agent = new Agent({ keepAlive: true });
+
+/** One release: its key, the answer and the time that it took. */
+async function release({ port }, { host }, key) {
+  const start = performance.now();
+  const order = { maa_endpoint: host, akv_endpoint: host, kid: key.kid };
+  const text = await new Promise((done, failed) => {
+    const options = { agent, host: '127.0.0.1', port, method: 'POST', path: '/key/release' };
+    const sent = httpRequest(options, async (answer) => {
+      const parts = await answer.setEncoding('utf8').toArray();
+      done(parts.join(''));
+    });
+    sent.once('error', failed);
+    sent.end(JSON.stringify(order));
+  });
+  return { key, text, ms: performance.now() - start };
+}
+
+function assertOwn({ key, text }) {
+  const answer = JSON.parse(text);
+  if (answer.key === undefined) throw new Error(`a release is lost: ${answer.error}`);
+  if (JSON.parse(answer.key).k !== key.k) throw new Error(`a release got another key: ${key.kid}`);
+}
+
+function quantile(releases, part) {
+  const sorted = releases.map(({ ms }) => ms).sort((a, b) => a - b);
+  return sorted[Math.ceil(sorted.length * part) - 1];
+}
+
+/** Memory of the side-car in MiB, and CPU milliseconds of both processes so far. */
+async function usage(services, { child: { pid } }) {
+  const answered = new Promise((done) => services.once('message', done));
+  services.send('usage');
+  const { user, system } = (await answered).usage;
+  const proc = (file) => readFileSync(join('/proc', String(pid), file), 'utf8');
+  const [, kib] = /VmRSS:\s*([0-9]+)/.exec(proc('status'));
+  // Fields 14 and 15 of stat, in ticks of 10 ms; the name before may hold blanks.
+  const [userTicks, systemTicks] = proc('stat')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+    .slice(11, 13);
+  return {
+    mib: Math.round(Number(kib) / 1024),
+    sidecarMs: (Number(userTicks) + Number(systemTicks)) * 10,
+    servicesMs: (user + system) / 1000,
+  };
+}
