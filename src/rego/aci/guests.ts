@@ -58,7 +58,8 @@ export const FRAMEWORK_GUESTS: readonly FrameworkGuest[] = [
     apiVersion: '0.10.0',
     frameworkVersion: '0.3.0',
     dialect: 'v0',
-    features: NONE,
+    // As in its last releases; those before hcsshim v0.14.0 have this version too, but add no anchors to patterns.
+    features: { ...NONE, anchors: true },
   },
   {
     id: 'framework-0.5.0',
