@@ -65,6 +65,7 @@ describe('endorsement of the utility VM', () => {
         ]),
       }),
     ],
+    ['with an algorithm of another curve', endorse({ algorithm: 'ES384' })],
     ['with members that are not known', endorse({ payload: payload({ more: 1 }) })],
     [
       'with upper-case hex',
@@ -125,7 +126,6 @@ describe('endorsement of the utility VM', () => {
       endorseWith(makeSigner({}, { notAfter: '20260101000000Z' })),
     ],
     ['E_UVM_SIGNATURE', 'another key', endorse({ key: ecKey().privateKey })],
-    ['E_UVM_SIGNATURE', 'an algorithm that does not fit the key', endorse({ algorithm: 'ES384' })],
     [
       'E_UVM_ISSUER',
       'another issuer',
@@ -180,6 +180,13 @@ describe('endorsement of the utility VM', () => {
     ],
   ])('%s for %s', (code, _name, bytes, asked = expectation()) => {
     expect(judge(bytes, asked)).toMatchObject({ verdict: 'denied', reason: code });
+  });
+
+  it('may be signed on P-521', () => {
+    const signer = makeSigner({ key: ecKey('P-521') });
+    const bytes = endorse({ ...signer, algorithm: 'ES512' });
+    const asked = expectation({ issuer: issuerOf(signer.chain) });
+    expect(judge(bytes, asked)).toMatchObject({ verdict: 'allowed', reason: null });
   });
 
   it('is for the launch measurement of the report', () => {

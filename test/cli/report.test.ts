@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { LIMITS } from '../../src/core/limits.js';
 import { createAmdPki, makeReport, POLICY_TEXT } from '../support/amd-pki.js';
 import { podseal, temporaryFolder } from '../support/cli.js';
@@ -367,6 +369,40 @@ describe('attest bundle', () => {
     const verified = await podseal(['report', 'verify', file, '--policy', policy, ...AT]);
     expect(verified.stdout).toContain('[E_CHAIN_ANCHOR]');
     expect((await podseal(['report', 'show', file])).status).toBe(0);
+  });
+
+  it('takes certificates from a folder or service with the layout of the key service', async () => {
+    const { report, policy, bytes, leafDer, pki, folder } = makeFiles();
+    const chip = bytes.subarray(0x1a0, 0x1e0).toString('hex');
+    const files = new Map<string, Uint8Array | string>([
+      [`/vcek/v1/Milan/${chip}?blSPL=04&teeSPL=00&snpSPL=24&ucodeSPL=219`, leafDer],
+      ['/vcek/v1/Milan/cert_chain', pem(pki.ask) + pem(pki.ark)],
+      ['/vcek/v1/Milan/crl', pki.makeCrl()],
+    ]);
+    mkdirSync(join(folder, 'vcek/v1/Milan'), { recursive: true });
+    for (const [path, content] of files) writeFileSync(join(folder, path), content);
+    const server = createServer((request, response) => {
+      const content = files.get(request.url ?? '');
+      response.writeHead(content === undefined ? 404 : 200).end(content);
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const bundles = [];
+    for (const place of [folder, url]) {
+      const made = await podseal(['attest', 'bundle', report, '--kds', place, '--kds-crl']);
+      expect(made.status, made.stderr).toBe(0);
+      bundles.push(made.stdout);
+    }
+    expect(bundles[0]).toBe(bundles[1]);
+    const evidence = join(folder, 'evidence.json');
+    writeFileSync(evidence, bundles[0] ?? '');
+    const verified = await podseal(['report', 'verify', evidence, '--policy', policy, ...AT]);
+    expect(verified.stdout).toContain('[E_CHAIN_ANCHOR]');
+    server.close();
+    const gone = await podseal(['attest', 'bundle', report, '--kds', 'http://127.0.0.1:1']);
+    expect([gone.status, gone.stdout]).toEqual([4, '']);
+    expect(gone.stderr).toContain('[KDS_UNREACHABLE]');
   });
 
   it('needs certificates', async () => {
