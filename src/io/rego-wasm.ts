@@ -7,7 +7,7 @@ import { ToolError } from '../core/error.js';
 import { type JsonValue, parseJson } from '../core/json.js';
 import { LIMITS } from '../core/limits.js';
 import type { RegoEngine, RegoModule, RegoPolicy } from '../rego/ports.js';
-import { readBuiltRules, readRulesWasm } from './rego-rules.js';
+import { type BuiltRules, readBuiltRules, readRulesWasm } from './rego-rules.js';
 import { openWasmModule } from './wasm-module.js';
 
 /** A loaded policy, or why this engine cannot run it. */
@@ -49,7 +49,8 @@ const DATA_ROOT = 'podseal';
 
 /** The engine; files are read when a policy is loaded. Its `compile` throws ENGINE_ABSENT for policies of others. */
 export function openWasmEngine(options: WasmOptions = {}): WasmEngine {
-  const load = (modules: readonly RegoModule[]) => loadPolicy(modules, options);
+  const files = readOnce(options.folder);
+  const load = (modules: readonly RegoModule[]) => loadPolicy(modules, options, files);
   return {
     load,
     async compile(modules) {
@@ -62,21 +63,44 @@ export function openWasmEngine(options: WasmOptions = {}): WasmEngine {
 
 async function loadPolicy(
   modules: readonly RegoModule[],
-  { folder, memoryBytes = LIMITS.regoMemoryBytes }: WasmOptions,
+  { memoryBytes = LIMITS.regoMemoryBytes }: WasmOptions,
+  files: RulesFiles,
 ): Promise<WasmLoading> {
   const [module, ...others] = modules;
   if (module === undefined || others.length > 0) return foreign('it has more than one file');
   const parts = takeApart(module.text);
   if (typeof parts === 'string') return foreign(parts);
-  const built = await readBuiltRules(folder);
+  const built = await files.built();
   const rules = built.find((row) => row.rulesSha256 === parts.rulesSha256);
   if (rules === undefined) return foreign('its rules are not those of podseal');
-  const policy = await openWasmModule(await readRulesWasm(rules, folder), {
+  const policy = await openWasmModule(await files.wasm(rules), {
     name: module.name,
     memoryBytes,
     fixed: { name: DATA_ROOT, json: `{"policy_data":${parts.data}}` },
   });
   return { kind: 'loaded', policy };
+}
+
+/** The files of our rules; each is read when it is first asked for. */
+interface RulesFiles {
+  built(): Promise<readonly BuiltRules[]>;
+  wasm(rules: BuiltRules): Promise<Uint8Array>;
+}
+
+function readOnce(folder: string | undefined): RulesFiles {
+  let built: Promise<readonly BuiltRules[]> | undefined;
+  const modules = new Map<string, Promise<Uint8Array>>();
+  return {
+    built() {
+      built ??= readBuiltRules(folder);
+      return built;
+    },
+    wasm(rules) {
+      const read = modules.get(rules.wasmFile) ?? readRulesWasm(rules, folder);
+      modules.set(rules.wasmFile, read);
+      return read;
+    },
+  };
 }
 
 function foreign(reason: string): WasmLoading {
