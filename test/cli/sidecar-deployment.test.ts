@@ -1,0 +1,88 @@
+/** The files of fixtures/sidecar: the manifests get policies that let them start, and the Dockerfile copies what exists. */
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readSidecarArgs } from '../../src/keyrelease/sidecar-args.js';
+import { podseal, ROOT, temporaryFolder } from '../support/cli.js';
+
+const FOLDER = join(ROOT, 'fixtures/sidecar');
+const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
+
+const FACTS = JSON.stringify({
+  format: 'podseal.image-facts/v1',
+  images: [
+    'example.azurecr.io/podseal-sidecar:1',
+    'example.azurecr.io/app:1',
+    'mcr.microsoft.com/oss/v2/kubernetes/pause:3.6',
+    'mcr.microsoft.com/oss/kubernetes/pause:3.6',
+  ].map((reference, index) => ({
+    references: [reference],
+    platform: 'linux/amd64',
+    config: { Entrypoint: ['/run'], Env: ['PATH=/usr/bin'], User: '10001:10001' },
+    layers: [
+      {
+        diffId: `sha256:${String(index).repeat(64)}`,
+        rootHashes: { ext4: String(index).repeat(64), tarfs: String(index).repeat(64) },
+        userFiles: [],
+      },
+    ],
+  })),
+});
+
+function workFile(name: string) {
+  const folder = temporaryFolder();
+  const facts = join(folder, 'facts.json');
+  writeFileSync(facts, FACTS);
+  const file = join(folder, name);
+  copyFileSync(join(FOLDER, name), file);
+  return { file, facts };
+}
+
+describe('the manifests', () => {
+  it.each([
+    ['aks.yaml', 'target aks', 'io.katacontainers.config.agent.policy'],
+    ['aci.json', 'target aci', '"ccePolicy": "cGFja2FnZSBwb2xpY3k'],
+  ])('%s gets a policy under which it starts', async (name, target, written) => {
+    const { file, facts } = workFile(name);
+    const result = await podseal(['policy', file, '--image-facts', facts]);
+    expect(result.stderr).toContain(target);
+    expect(result).toMatchObject({ status: 0, stdout: expect.stringMatching(/^[0-9a-f]{64}\n$/) });
+    expect(readFileSync(file, 'utf8')).toContain(written);
+  });
+
+  it.each(['aks.yaml', 'aci.json'])('%s configures the side-car', (name) => {
+    const [, value = ''] = /SkrSideCarArgs"?,?\s+"?value"?: "?([A-Za-z0-9+/=]+)/.exec(read(name))!;
+    expect(readSidecarArgs(value).certificates).toMatchObject({ kind: 'LocalTHIM' });
+    expect(read(name)).toContain('http://localhost:8080/key/release');
+  });
+});
+
+/** What the build makes; not there in a fresh clone. */
+const BUILT = ['dist', 'native/podseal-guest'];
+
+describe('the Dockerfile', () => {
+  const lines = read('Dockerfile').split('\n');
+  const ofKind = (kind: string) => lines.filter((line) => line.startsWith(`${kind} `));
+
+  it('copies what exists or what the build makes', () => {
+    const copies = ofKind('COPY').filter((line) => !line.includes('--from='));
+    const sources = copies.flatMap((line) => line.split(' ').slice(1, -1));
+    expect(sources.length).toBeGreaterThan(3);
+    const absent = sources.filter((source) => !existsSync(join(ROOT, source)));
+    expect(absent.filter((source) => !BUILT.includes(source))).toEqual([]);
+  });
+
+  it('names each base image by digest and does not run as root', () => {
+    for (const line of ofKind('FROM')) expect(line).toMatch(/@\$\{NODE_DIGEST\}( |$)/);
+    expect(ofKind('FROM')).toHaveLength(2);
+    expect(ofKind('USER').at(-1)).toMatch(/^USER [1-9][0-9]*:[1-9][0-9]*$/);
+  });
+
+  it('starts the side-car where its guest program is found', () => {
+    expect(ofKind('ENTRYPOINT')).toEqual([
+      'ENTRYPOINT ["node", "/opt/podseal/dist/cli.js", "sidecar"]',
+    ]);
+    expect(ofKind('WORKDIR').at(-1)).toBe('WORKDIR /opt/podseal');
+    expect(ofKind('COPY')).toContain('COPY native/podseal-guest ./native/podseal-guest');
+  });
+});
