@@ -149,22 +149,18 @@ async function check(delivery: Delivery): Promise<void> {
   if (review.hasDifference(diffs, 'any')) context.finish(EXIT.differs);
 }
 
-/** Writes the manifests, then prints the product: nothing is printed for a manifest that could not be written. */
+/** Gives the product in the forms that are wanted. */
 async function deliver(delivery: Delivery): Promise<void> {
   const { options, policies, terminal } = delivery;
-  if (options.print !== true && options.base64 !== true && options.json !== true) {
-    const toStdout = await writeManifests(delivery);
-    const lines = measurementLines(policies);
-    if (toStdout) for (const line of lines) terminal.info(line);
-    else await terminal.product(lines.map((line) => `${line}\n`).join(''));
-    return;
-  }
-  if (options.output !== undefined) await writeManifests(delivery);
-  if (options.print === true) await terminal.product(policies.map(({ policy }) => policy).join(''));
-  if (options.base64 === true) {
-    await terminal.product(policies.map(({ value }) => `${value}\n`).join(''));
-  }
-  if (options.json === true) await terminal.product(asJson(delivery));
+  const { deliverPolicies } = await import('./deliver.js');
+  await deliverPolicies({
+    forms: options,
+    terminal,
+    policies,
+    write: () => writeManifests(delivery),
+    measurements: () => measurementLines(policies),
+    json: () => asJson(delivery),
+  });
 }
 
 /** True if the manifest went to stdout. All texts are made before the first is written. */
