@@ -19,7 +19,7 @@ export function addAuditCommand(program: Command, context: CommandContext): void
     .command('audit')
     .summary('say how open a policy or manifest is, and what to do about it')
     .description(
-      'Say how open a policy or manifest is, worst first, with remedies: commands and output open to the host, variables with any value, images that nothing binds, secrets in clear text, and what AKS confidential containers do not support. The file is a policy text or its base64, initdata, or a pod manifest with or without policies.',
+      'Say how open a policy or manifest is, worst first, with remedies: commands and output open to the host, variables with any value, images that nothing binds, secrets in clear text, and what AKS confidential containers do not support. The file is a policy text or its base64, initdata, a pod manifest with or without policies, or a template of container groups with policies; policies of the kata agent and of Azure Container Instances are both known.',
     )
     .argument('<file>', 'file, or - for stdin')
     .optionsGroup('Findings:')

@@ -72,8 +72,13 @@ export function findEmbedded(bytes: Uint8Array, file: string): EmbeddedPolicy[] 
   const text = decodeUtf8(bytes);
   if (text === undefined || isPolicyText(bytes) || INITDATA.test(text)) return undefined;
   const isObject = OBJECT.test(text);
-  if (isObject && /"resources"\s*:/i.test(text)) return findTemplatePolicies(text, file);
+  if (isTemplateText(text)) return findTemplatePolicies(text, file);
   return isObject || KUBERNETES_FIELD.test(text) ? findAnnotatedPolicies(text, file) : undefined;
+}
+
+/** True for the text of an ARM template: an object with resources. */
+export function isTemplateText(text: string): boolean {
+  return OBJECT.test(text) && /"resources"\s*:/i.test(text);
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

@@ -99,19 +99,19 @@ describe('reading files for reviews', () => {
     ]);
   });
 
-  it('passes over policies of container instances beside others, with a notice', () => {
-    const notices: Notice[] = [];
+  it('reads policies of container instances beside others', () => {
     const other = pod('b', {
       'microsoft.containerinstance.virtualnode.ccepolicy': base64('package policy\n'),
     });
-    const { policies } = read(`${pod('a', { [AGENT]: base64(policy) })}---\n${other}`, notices);
-    expect(policies.map(({ workload }) => workload)).toEqual(['Pod a']);
-    expect(notices.map(({ code }) => code)).toEqual(['policy-of-other-kind']);
-    expect(() => read(other)).toThrow('holds no policy of the kata agent');
+    const { policies } = read(`${pod('a', { [AGENT]: base64(policy) })}---\n${other}`);
+    expect(policies.map(({ workload, family }) => [workload, family])).toEqual([
+      ['Pod a', 'kata'],
+      ['Pod b', 'cce'],
+    ]);
   });
 
   it.each([
-    ['a policy of container instances', 'package policy\napi_version := "0.10.0"\n'],
+    ['a policy of container instances with wrong data', 'package policy\ncontainers := "none"\n'],
     [
       'initdata without a policy',
       'version = "0.1.0"\nalgorithm = "sha256"\n[data]\n"aa.toml" = "x"\n',

@@ -14,6 +14,8 @@ import { mutableTagOf } from '../../core/image-tag.js';
 import type { Block, Cell, Page, Tone } from '../../core/page.js';
 import { auditManifest } from '../../manifest/audit/audit.js';
 import { MANIFEST_AUDIT_RULES, manifestFinding } from '../../manifest/audit/rules.js';
+import { auditCcePolicy } from '../../policy/aci/audit.js';
+import { CCE_AUDIT_RULES } from '../../policy/aci/audit-rules.js';
 import { auditKataPolicy } from '../../policy/kata/audit.js';
 import { KATA_AUDIT_RULES } from '../../policy/kata/audit-rules.js';
 import { POLICY_ANNOTATIONS } from '../../policy/kata/guests.js';
@@ -46,7 +48,10 @@ export interface AuditResult {
 /** Rules of all audits, each once. */
 export const AUDIT_RULES: readonly AuditRule[] = [
   ...new Map(
-    [...KATA_AUDIT_RULES, ...MANIFEST_AUDIT_RULES].map((rule) => [rule.id, rule]),
+    [...CCE_AUDIT_RULES, ...KATA_AUDIT_RULES, ...MANIFEST_AUDIT_RULES].map((rule) => [
+      rule.id,
+      rule,
+    ]),
   ).values(),
 ];
 
@@ -65,9 +70,12 @@ export async function auditInput(
       ? { findings: [], images: [] }
       : auditManifest(manifest, file, POLICY_KEYS);
   const toldImages = new Set(audit.images.map(({ image }) => image));
-  const ofPolicies = policies.flatMap(({ workload, where, policy }) =>
-    auditKataPolicy(policy, { ...base, subject: workload, place: parsePlace(where), toldImages }),
-  );
+  const ofPolicies = policies.flatMap((one) => {
+    const context = { subject: one.workload, place: parsePlace(one.where) };
+    return one.family === 'cce'
+      ? auditCcePolicy(one.policy, context)
+      : auditKataPolicy(one.policy, { ...base, ...context, toldImages });
+  });
   const images = lookUp === undefined ? [] : await auditImages(audit.images, lookUp);
   return {
     file,

@@ -8,7 +8,7 @@ import type { ManifestInput } from '../../manifest/kubernetes/read-manifest.js';
 import type { GeneratedPolicy } from '../../pipeline.js';
 import { compareKataPolicies } from '../../policy/kata/compare.js';
 import type { ReviewBase } from './base.js';
-import { type ReviewedPolicy, type ReviewInput, readEncoded } from './read.js';
+import { type ReviewedPolicy, type ReviewInput, readEncoded, requireKata } from './read.js';
 
 /** The policies of one workload. */
 export interface PolicyDiff {
@@ -90,7 +90,7 @@ function comparePair(
   if (isSame) return { workload, ...sides, isSame, differences: [] };
   const differences = [
     ...compareCarriers(before, after),
-    ...compareKataPolicies(before.policy, after.policy, base),
+    ...compareKataPolicies(requireKata(before), requireKata(after), base),
   ];
   return {
     workload,

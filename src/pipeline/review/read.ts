@@ -1,4 +1,4 @@
-/** Any file -> the kata policies that it holds, read and measured. */
+/** Any file -> the policies that it holds, of the kata agent and of container groups (CCE), read and measured. */
 import { type Sha256Hex, sha256Hex } from '../../core/digest.js';
 import { ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
@@ -11,8 +11,9 @@ import {
   measurePolicyBytes,
 } from '../../measurement/measure.js';
 import { type InitdataAlgorithm, readInitdata } from '../../measurement/read-initdata.js';
+import { type CceReading, isCcePolicy, readCcePolicy } from '../../policy/aci/read-policy.js';
 import { type KataPolicy, readKataPolicy } from '../../policy/kata/read-policy.js';
-import { findEmbedded } from '../measure-file.js';
+import { findEmbedded, isTemplateText } from '../measure-file.js';
 
 /** Another part of initdata than the policy: measured with it, not reviewed. */
 export interface InitdataPart {
@@ -21,7 +22,12 @@ export interface InitdataPart {
   readonly sha256: Sha256Hex;
 }
 
-export interface ReviewedPolicy {
+/** A policy as its guest reads it. */
+export type ReadPolicy =
+  | { readonly family: 'kata'; readonly policy: KataPolicy }
+  | { readonly family: 'cce'; readonly policy: CceReading };
+
+interface MeasuredPolicy {
   /** The workload that carries it; empty for a bare policy. */
   readonly workload: string;
   /** `file:line:column path`, or the file. */
@@ -35,19 +41,20 @@ export interface ReviewedPolicy {
   /** The policy text. */
   readonly text: string;
   readonly initdataParts: readonly InitdataPart[];
-  readonly policy: KataPolicy;
 }
+
+export type ReviewedPolicy = MeasuredPolicy & ReadPolicy;
 
 export interface ReviewInput {
   readonly file: string;
-  /** Text of a manifest; absent for a file that is itself a policy or initdata. */
+  /** Text of a Kubernetes manifest; absent for a template, and for a file that is itself a policy or initdata. */
   readonly manifest?: string;
   readonly policies: readonly ReviewedPolicy[];
 }
 
 /**
- * What a file holds. A manifest may hold no policy; policies of other kinds beside those of the kata agent are passed
- * over with a notice. Throws POLICY_UNREADABLE, and for manifests what parseYaml throws.
+ * What a file holds. A manifest may hold no policy; a template must. Throws POLICY_UNREADABLE, and for manifests what
+ * parseYaml throws, for templates what parseArmFile throws.
  */
 export function readReviewInput(bytes: Uint8Array, file: string, notices: NoticeSink): ReviewInput {
   const embedded = findEmbedded(bytes, file);
@@ -55,31 +62,21 @@ export function readReviewInput(bytes: Uint8Array, file: string, notices: Notice
     const measurement = measurePolicyBytes(bytes, file, notices);
     return { file, policies: [readMeasured(measurement, file, { workload: '', where: file })] };
   }
-  const policies = embedded.flatMap((one) => readEmbedded(one, notices));
-  if (embedded.length > 0 && policies.length === 0) {
-    throw new ToolError('POLICY_UNREADABLE', `${file} holds no policy of the kata agent`, {
-      where: file,
-      got: 'policies of Azure Container Instances, which are not reviewed yet',
-    });
-  }
-  return { file, manifest: new TextDecoder().decode(bytes), policies };
-}
-
-function readEmbedded(embedded: EmbeddedPolicy, notices: NoticeSink): readonly ReviewedPolicy[] {
-  const { value, target, workload, at } = embedded;
-  if (target === 'aci' || target === 'vn2') {
-    notices({
-      code: 'policy-of-other-kind',
-      message: `the policy of ${workload} is one of Azure Container Instances, which is not reviewed yet`,
-      where: at,
-    });
-    return [];
-  }
-  return [readEncoded(value, { workload, where: at, target }, notices)];
+  const policies = embedded.map(({ value, target, workload, at }) =>
+    readEncoded(value, { workload, where: at, target }, notices),
+  );
+  const text = new TextDecoder().decode(bytes);
+  if (!isTemplateText(text)) return { file, manifest: text, policies };
+  if (policies.length > 0) return { file, policies };
+  throw new ToolError('POLICY_UNREADABLE', `${file} holds no policy`, {
+    where: file,
+    want: 'a template with confidentialComputeProperties.ccePolicy',
+    hints: [`podseal policy ${file} writes one`],
+  });
 }
 
 /** Where a policy stands. */
-export type PolicyOrigin = Pick<ReviewedPolicy, 'workload' | 'where' | 'target'>;
+export type PolicyOrigin = Pick<MeasuredPolicy, 'workload' | 'where' | 'target'>;
 
 /** The policy in the value of an annotation. Throws POLICY_UNREADABLE. */
 export function readEncoded(
@@ -114,8 +111,16 @@ function readMeasured(
         bytes: Buffer.byteLength(part),
         sha256: sha256Hex(part),
       })),
-    policy: readKataPolicy(text, where),
+    ...readPolicyText(text, where, origin.target),
   };
+}
+
+/** By what carries the policy, else by its text. */
+function readPolicyText(text: string, where: string, target: PolicyOrigin['target']): ReadPolicy {
+  const isCce = target === 'aci' || target === 'vn2' || (target === undefined && isCcePolicy(text));
+  return isCce
+    ? { family: 'cce', policy: readCcePolicy(text, where) }
+    : { family: 'kata', policy: readKataPolicy(text, where) };
 }
 
 function decodeText(bytes: Uint8Array, where: string): string {
@@ -124,4 +129,13 @@ function decodeText(bytes: Uint8Array, where: string): string {
   } catch (cause) {
     throw new ToolError('POLICY_UNREADABLE', 'the policy text is not UTF-8', { where, cause });
   }
+}
+
+/** The policy of the kata agent. Throws POLICY_UNREADABLE for one of a container group. */
+export function requireKata(reviewed: ReviewedPolicy): KataPolicy {
+  if (reviewed.family === 'kata') return reviewed.policy;
+  throw new ToolError('POLICY_UNREADABLE', 'the policy is one of Azure Container Instances', {
+    where: reviewed.where,
+    want: 'a policy of the kata agent',
+  });
 }

@@ -4,7 +4,7 @@ import type { Block, Fact, Page } from '../../core/page.js';
 import { describeKataPolicy, type KataDescription } from '../../policy/kata/describe.js';
 import { kataPolicyBlocks } from '../../policy/kata/describe-page.js';
 import type { ReviewBase } from './base.js';
-import type { InitdataPart, ReviewedPolicy, ReviewInput } from './read.js';
+import { type InitdataPart, type ReviewedPolicy, type ReviewInput, requireKata } from './read.js';
 
 export interface ShownPolicy {
   readonly workload?: string;
@@ -39,7 +39,7 @@ function showPolicy(policy: ReviewedPolicy, { ownRules }: ReviewBase): ShownPoli
     kind,
     algorithm,
     initdata: initdataParts,
-    description: describeKataPolicy(policy.policy, ownRules),
+    description: describeKataPolicy(requireKata(policy), ownRules),
   };
 }
 

@@ -1,0 +1,229 @@
+/** Audit of one container of a CCE policy: image, commands, variables, secrets, privileges, user, mounts. */
+import { mutableTagOf, ruleOfTag } from '../../core/image-tag.js';
+import type { JsonValue } from '../../core/json.js';
+import { findSecrets, optionBefore } from '../../core/secret.js';
+import { reachOf, reachOfVariables } from '../kata/patterns.js';
+import type { CceHit } from './audit-rules.js';
+import type { CceContainer, CceEnvRule } from './cce-document.js';
+import {
+  DEFAULT_ENV_RULES,
+  PAUSE_LAYER,
+  UNPRIVILEGED_CAPABILITIES,
+  VIRTUAL_NODE_ENV_RULES,
+} from './constants.js';
+import { originOfCceMount } from './mount-origin.js';
+
+type Check = (container: CceContainer) => readonly CceHit[];
+
+/** All hits of one container. */
+export function auditCceContainer(container: CceContainer, index: number): readonly CceHit[] {
+  const part = nameOfCceContainer(container, index);
+  const checks = isPause(container) ? PAUSE_CHECKS : [...PAUSE_CHECKS, ...WORKLOAD_CHECKS];
+  return checks
+    .flatMap((check) => check(container))
+    .map((hit) => ({ part, ...hit, path: `containers[${index}].${hit.path ?? ''}` }));
+}
+
+/** `container web`: by name, else by id, else by its place. */
+export function nameOfCceContainer({ name, id }: CceContainer, index: number): string {
+  return name || id ? `container ${name || id}` : `container number ${index}`;
+}
+
+/** The container of the platform that holds the namespaces of a group; every group has the same. */
+function isPause({ layers, command }: CceContainer): boolean {
+  return layers.length === 1 && layers[0] === PAUSE_LAYER && command?.join(' ') === '/pause';
+}
+
+const auditImage: Check = ({ layers, mounted_cim: cim, id }) => {
+  const hits: CceHit[] = [];
+  if (layers.length === 0 && (cim ?? []).length === 0) {
+    const message = 'no layer hashes tie the container to an image: the host decides what runs';
+    hits.push({ id: 'image-unbound', message, path: 'layers' });
+  }
+  const tag = id === undefined ? undefined : mutableTagOf(id);
+  if (id !== undefined && tag !== undefined) {
+    const message = `image ${id} is named by the tag ${tag}: if it moves, the container no longer starts`;
+    hits.push({ id: ruleOfTag(tag), message, path: 'id' });
+  }
+  return hits;
+};
+
+const SHELL = /(?:^|[\\/])(?:(?:ba|da|a|k|z|c|tc|fi)?sh|busybox|cmd|powershell|pwsh)(?:\.exe)?$/i;
+
+const auditExec: Check = ({ exec_processes: processes, allow_stdio_access: hasStdio }) =>
+  processes.map(({ command }, i): CceHit => {
+    const words = textsOf(command);
+    const path = `exec_processes[${i}]`;
+    const program = words[0] ?? '';
+    const isOpenShell =
+      SHELL.test(program) && words.slice(1).every((word) => /^-[il]+$/.test(word));
+    if (!isOpenShell) {
+      const message = `the host may run ${JSON.stringify(program)} with fixed arguments`;
+      return { id: 'exec-allowed', message, path, severity: 'low' };
+    }
+    if (hasStdio) {
+      const message = `the host may start the shell ${program} and write any command to it`;
+      return { id: 'exec-any', message, path };
+    }
+    return { id: 'exec-allowed', message: `the host may start the shell ${program}`, path };
+  });
+
+const auditStdio: Check = ({ allow_stdio_access: hasStdio }) =>
+  hasStdio
+    ? [
+        {
+          id: 'stdio-readable',
+          message: 'the host may read the output of the container and write to its input',
+          path: 'allow_stdio_access',
+        },
+      ]
+    : [];
+
+const USUAL_RULES: ReadonlySet<string> = new Set(
+  [...DEFAULT_ENV_RULES, ...VIRTUAL_NODE_ENV_RULES].map(({ pattern }) => pattern),
+);
+
+const auditEnv: Check = ({ env_rules: rules }) =>
+  rules.flatMap((rule, i): readonly CceHit[] => {
+    const reach = USUAL_RULES.has(rule.pattern ?? '') ? 'bounded' : reachOfRule(rule);
+    const path = `env_rules[${i}]`;
+    const told = rule.pattern ?? `${rule.name ?? ''}=${rule.value ?? ''}`;
+    if (reach === 'free') {
+      const message = `the host may set any variable that matches ${told}`;
+      return [{ id: 'env-pattern-open', message, path }];
+    }
+    if (reach !== 'free-end') return [];
+    const name = rule.name ?? told.slice(0, told.indexOf('='));
+    const message = `variable ${name} may have any value that matches ${told.slice(told.indexOf('=') + 1)}`;
+    return [{ id: 'env-any-value', message, path }];
+  });
+
+/** Guests anchor patterns at both ends. */
+function reachOfRule(rule: CceEnvRule): 'bounded' | 'free-end' | 'free' {
+  if (rule.strategy === 're2' && rule.pattern !== undefined) {
+    return reachOfVariables(anchored(rule.pattern));
+  }
+  if (rule.name_strategy === 're2' && reachOf(anchored(rule.name ?? '')) !== 'bounded')
+    return 'free';
+  const isFree = rule.value_strategy === 're2' && reachOf(anchored(rule.value ?? '')) !== 'bounded';
+  return isFree ? 'free-end' : 'bounded';
+}
+
+function anchored(pattern: string): string {
+  return `^${pattern.replace(/^\^?(?:\(\?[is]+\))?\^?/, '').replace(/\$$/, '')}$`;
+}
+
+const auditSecrets: Check = ({ env_rules: rules, command, exec_processes: processes }) => {
+  const variables = rules.flatMap((rule, i) => {
+    const [name, value] = assignmentOf(rule);
+    return secretHits(value, name, `variable ${name}`, `env_rules[${i}]`);
+  });
+  const words = textsOf(command ?? []).flatMap((word, i, all) =>
+    secretHits(word, optionBefore(all, i), `word ${i + 1} of the command`, `command[${i}]`),
+  );
+  const probes = processes.flatMap(({ command: probe }, i) =>
+    textsOf(probe).flatMap((word, j, all) =>
+      secretHits(word, optionBefore(all, j), 'a command of a probe', `exec_processes[${i}]`),
+    ),
+  );
+  return [...variables, ...words, ...probes];
+};
+
+/** Name and value of a rule, patterns included. */
+export function assignmentOf(rule: CceEnvRule): readonly [name: string, value: string] {
+  if (rule.pattern === undefined) return [rule.name ?? '', rule.value ?? ''];
+  const at = rule.pattern.indexOf('=');
+  return at < 0 ? [rule.pattern, ''] : [rule.pattern.slice(0, at), rule.pattern.slice(at + 1)];
+}
+
+function secretHits(text: string, name: string, where: string, path: string): readonly CceHit[] {
+  const kinds = new Set(findSecrets(text, name).map(({ kind }) => kind));
+  return [...kinds].map((kind) => ({
+    id: 'secret-in-policy',
+    message: `${where} holds what looks like a ${kind}`.replace(/\ba (?=[aeiouAEIOU])/, 'an '),
+    path,
+  }));
+}
+
+/** The words of a command that are texts; others match nothing. */
+export function textsOf(command: readonly JsonValue[]): readonly string[] {
+  return command.map((word) => (typeof word === 'string' ? word : JSON.stringify(word)));
+}
+
+/** Capabilities that are as good as all of them. */
+const STRONG: ReadonlySet<string> = new Set(
+  ['SYS_ADMIN', 'SYS_MODULE', 'SYS_PTRACE', 'SYS_RAWIO', 'SYS_BOOT', 'BPF', 'DAC_READ_SEARCH'].map(
+    (name) => `CAP_${name}`,
+  ),
+);
+
+const auditPrivileges: Check = (container) => {
+  const { allow_elevated: elevated, capabilities } = container;
+  if (elevated === true) {
+    const message = 'the container may run with all privileges';
+    return [{ id: 'privileged-container', message, path: 'allow_elevated' }];
+  }
+  const path = 'capabilities';
+  if (capabilities === null) {
+    const message = 'the container has the default capabilities of the guest';
+    return [{ id: 'capabilities-of-guest', message, path }];
+  }
+  return [...new Set(Object.values(capabilities ?? {}).flat() as readonly string[])]
+    .filter((name) => !UNPRIVILEGED_CAPABILITIES.includes(name))
+    .map((name) => ({
+      id: 'capability-added',
+      message: `the container has the capability ${name}`,
+      path,
+      severity: STRONG.has(name) ? 'high' : 'medium',
+    }));
+};
+
+const auditProcess: Check = (container) => {
+  const { no_new_privileges: bounded, seccomp_profile_sha256: seccomp, user } = container;
+  // Windows containers have a name, and none of the rest.
+  if (typeof user === 'string' || container.mounted_cim !== undefined) return [];
+  const hits: CceHit[] = [];
+  if (bounded !== true) {
+    const message = 'processes of the container may gain privileges';
+    hits.push({ id: 'new-privileges-allowed', message, path: 'no_new_privileges' });
+  }
+  if (seccomp === undefined || seccomp === '') {
+    const message = 'no seccomp profile bounds the system calls of the container';
+    hits.push({ id: 'seccomp-missing', message, path: 'seccomp_profile_sha256' });
+  }
+  const id = user?.user_idname;
+  const isAny =
+    id?.strategy === 'any' ||
+    (id?.strategy === 're2' && reachOf(anchored(id.pattern)) !== 'bounded');
+  if (isAny) {
+    const message = 'the host chooses the user of the container, root included';
+    hits.push({ id: 'user-any', message, path: 'user.user_idname' });
+  }
+  return hits;
+};
+
+const auditMounts: Check = ({ mounts = [] }) =>
+  mounts.flatMap((mount, i): readonly CceHit[] => {
+    const { origin, words } = originOfCceMount(mount);
+    const path = `mounts[${i}]`;
+    const { destination, options } = mount;
+    const access = options.includes('ro') ? 'read-only' : 'writable';
+    if (origin === 'open') {
+      const message = `${destination} takes any source (${access})`;
+      return [{ id: 'mount-source-open', message, path }];
+    }
+    if (origin !== 'shared') return [];
+    const message = `the content of ${destination} is ${words} (${access})`;
+    return [{ id: 'host-shared-mount', message, path }];
+  });
+
+/** What is looked for in the pause container, too: all else of it is as the platform has it. */
+const PAUSE_CHECKS: readonly Check[] = [
+  auditImage,
+  auditExec,
+  auditEnv,
+  auditSecrets,
+  auditPrivileges,
+  auditMounts,
+];
+const WORKLOAD_CHECKS: readonly Check[] = [auditStdio, auditProcess];

@@ -1,0 +1,183 @@
+/** A CCE policy -> how open it is to the host, as findings (spec aci-framework 5 and 6). See `CCE_AUDIT_RULES`. */
+import { type Finding, type Place, type Severity, sortFindings } from '../../core/finding.js';
+import { isJsonObject } from '../../core/json-equal.js';
+import { auditCceContainer } from './audit-container.js';
+import { type CceAuditId, type CceHit, cceFindingOf } from './audit-rules.js';
+import {
+  CCE_FLAGS,
+  type CceDocument,
+  type CceFlag,
+  type CceFragmentEntry,
+  type CcePoint,
+} from './cce-document.js';
+import { INFRASTRUCTURE } from './constants.js';
+import { findAciGuest } from './guests.js';
+import type { CceReading } from './read-policy.js';
+import { surprisesOf } from './surprises.js';
+
+export interface CceAuditContext {
+  /** The workload, for people; may be empty. */
+  readonly subject: string;
+  readonly place: Place;
+}
+
+/** All findings of a policy, worst first. */
+export function auditCcePolicy(reading: CceReading, context: CceAuditContext): readonly Finding[] {
+  const hits = reading.kind === 'document' ? auditDocument(reading.document) : [ownRules(reading)];
+  return sortFindings(hits.map((hit) => cceFindingOf(hit, context.subject, context.place)));
+}
+
+function ownRules({ problem }: CceReading & { readonly kind: 'custom' }): CceHit {
+  return { id: 'rules-unknown', message: `the policy has rules of its own: ${problem}` };
+}
+
+function auditDocument(document: CceDocument): readonly CceHit[] {
+  const points = auditPoints(document.points);
+  // Where the host may do anything the rest of the policy is of no account.
+  if (points.some(({ id }) => id === 'allow-all')) return points;
+  return [
+    ...points,
+    ...auditFlags(document),
+    ...document.containers.flatMap(auditCceContainer),
+    ...document.external_processes.map(({ command }, i) => ({
+      id: 'external-process' as const,
+      message: `the host may run ${JSON.stringify(command[0] ?? '')} in the virtual machine`,
+      path: `external_processes[${i}]`,
+    })),
+    ...document.fragments.flatMap(auditFragment),
+    ...auditEmptiness(document),
+    ...surprisesOf(document).map(({ message, where, code }) => ({
+      id: code.startsWith('pattern-') ? ('env-pattern-open' as const) : ('guest-surprise' as const),
+      message,
+      ...(where === undefined ? {} : { part: where }),
+    })),
+  ];
+}
+
+/** Points whose constant answer lets the host run what it likes. */
+const RUNNING: readonly string[] = ['create_container', 'mount_overlay', 'mount_device'];
+/** Points that run or load something without any check of the framework. */
+const GRAVE: readonly string[] = [
+  ...RUNNING,
+  'exec_in_container',
+  'exec_external',
+  'load_fragment',
+  'rw_mount_device',
+  'scratch_mount',
+];
+
+function auditPoints(points: ReadonlyMap<string, CcePoint>): readonly CceHit[] {
+  const open = [...points].filter(([, point]) => isOpen(point)).map(([name]) => name);
+  if (RUNNING.every((name) => open.includes(name))) {
+    const message = 'the policy allows requests without looking at them: the host may run anything';
+    return [{ id: 'allow-all', message, path: 'create_container' }];
+  }
+  const strange = [...points].flatMap(([name, point]): readonly CceHit[] => {
+    if (point.kind !== 'framework' || point.rule === name) return [];
+    const message = `${name} is decided by the rule ${point.rule} of another request`;
+    return [{ id: 'rules-unknown', message, path: name }];
+  });
+  return [
+    ...open.map((name): CceHit => {
+      const severity: Severity = GRAVE.includes(name) ? 'critical' : 'medium';
+      const message = `the host may send ${name} with any content`;
+      return { id: 'request-open', message, path: name, severity };
+    }),
+    ...strange,
+  ];
+}
+
+/** `{"allowed": true}`; whatever is not false counts. */
+function isOpen(point: CcePoint): boolean {
+  if (point.kind !== 'constant') return false;
+  const { value } = point;
+  return isJsonObject(value) ? (value.allowed ?? false) !== false : value === true;
+}
+
+interface FlagRow {
+  readonly id: CceAuditId;
+  readonly message: string;
+  readonly severity?: Severity;
+}
+
+const FLAGS: Readonly<Record<CceFlag, FlagRow>> = {
+  allow_properties_access: {
+    id: 'properties-readable',
+    message: 'the host may read properties of the guest',
+  },
+  allow_dump_stacks: {
+    id: 'debug-setting',
+    message: 'the host may dump the stacks of the guest agent',
+    severity: 'medium',
+  },
+  allow_runtime_logging: {
+    id: 'debug-setting',
+    message: 'the host may read the log of the guest agent',
+    severity: 'medium',
+  },
+  allow_host_network: {
+    id: 'host-network-allowed',
+    message: 'containers may use the network of the virtual machine',
+  },
+  allow_environment_variable_dropping: {
+    id: 'env-dropping-allowed',
+    message: 'containers start without variables that the host wrote otherwise than the policy',
+  },
+  allow_unencrypted_scratch: {
+    id: 'storage-unencrypted',
+    message: 'the host may provide scratch space that is not encrypted',
+  },
+  allow_capability_dropping: {
+    id: 'capability-dropping-allowed',
+    message: 'containers start with fewer capabilities than the host asked for',
+  },
+  allow_log_provider_dropping: {
+    id: 'log-dropping-allowed',
+    message: 'log providers that the policy does not name are dropped without a denial',
+  },
+};
+
+function auditFlags({ flags }: CceDocument): readonly CceHit[] {
+  return CCE_FLAGS.filter((flag) => flags[flag]).map((flag) => ({ ...FLAGS[flag], path: flag }));
+}
+
+function auditFragment(entry: CceFragmentEntry, index: number): readonly CceHit[] {
+  const path = `fragments[${index}]`;
+  const part = `fragment ${entry.feed}`;
+  const isPlatform = entry.issuer === INFRASTRUCTURE.issuer;
+  const hits: CceHit[] = [];
+  if (!isPlatform) {
+    const parts = entry.includes.join(', ') || 'nothing';
+    const message = `fragments signed by ${entry.issuer} may add ${parts}`;
+    hits.push({ id: 'fragment-issuer', message, path: `${path}.issuer`, part });
+  }
+  if (entry.includes.includes('namespace')) {
+    const message = 'the whole module of the fragment is taken into the policy';
+    hits.push({ id: 'fragment-namespace', message, path: `${path}.includes`, part });
+  }
+  const floor = isPlatform && entry.feed === INFRASTRUCTURE.feed ? infrastructureSvn() : 1;
+  const svn = Number(entry.minimum_svn);
+  if (Number.isFinite(svn) && svn < floor) {
+    const message = `minimum_svn is ${entry.minimum_svn}, generated policies ask for ${floor}`;
+    hits.push({ id: 'fragment-svn', message, path: `${path}.minimum_svn`, part });
+  }
+  return hits;
+}
+
+function infrastructureSvn(): number {
+  return Number(findAciGuest().infrastructureSvn);
+}
+
+function auditEmptiness({ containers, fragments }: CceDocument): readonly CceHit[] {
+  const imports = fragments.some(({ includes }) =>
+    includes.some((part) => part === 'containers' || part === 'namespace'),
+  );
+  if (containers.length > 0 || imports) return [];
+  return [
+    {
+      id: 'nothing-allowed',
+      message: 'no container can start: the policy names none',
+      path: 'containers',
+    },
+  ];
+}
