@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { SECURITY_CONTEXT_FILES } from '../../src/attest/security-context.js';
 import { LIMITS } from '../../src/core/limits.js';
 import { findSecurityContext } from '../../src/io/security-context.js';
@@ -308,6 +308,20 @@ describe('the key pool', () => {
     const pairs = await Promise.all([pool.take(), pool.take(), pool.take()]);
     const moduli = pairs.map(({ publicKey }) => publicKey.export({ format: 'jwk' }).n);
     expect(new Set(moduli).size).toBe(3);
+    pool.close();
+  });
+
+  it('is filled again a while after the first taker, even if others keep coming', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const pool = openKeyPool(1);
+    await pool.filled();
+    await pool.take();
+    vi.advanceTimersByTime(4_000);
+    await pool.take();
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(1_000);
+    expect(vi.getTimerCount()).toBe(0);
     pool.close();
   });
 });

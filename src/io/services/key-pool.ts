@@ -6,8 +6,8 @@ import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { WrappingKey } from '../../keyrelease/ports.js';
 
-/** Milliseconds without a taker after which the pool is filled again: making pairs would slow down the releases that run. */
-const QUIET_MS = 1_000;
+/** Milliseconds from a taken pair until the pool is filled again: many releases at once would be slowed down by it. */
+const REFILL_MS = 5_000;
 
 const generate = promisify(generateKeyPair);
 const newPair = (): Promise<WrappingKey> =>
@@ -33,14 +33,15 @@ export function openKeyPool(size: number): KeyPool {
     filling = undefined;
   };
   const start = () => {
+    clearTimeout(refill);
+    refill = undefined;
     filling ??= fill();
     return filling;
   };
   return {
     async take() {
       const pair = pairs.shift();
-      clearTimeout(refill);
-      refill = setTimeout(start, QUIET_MS).unref();
+      refill ??= setTimeout(start, REFILL_MS).unref();
       return pair ?? (await newPair());
     },
     filled: start,
