@@ -14,7 +14,7 @@ export function addDiffCommand(program: Command, context: CommandContext): void 
     .command('diff')
     .summary('say in what two policies differ: widened, narrowed, renamed')
     .description(
-      'Say in what the policies of two files differ by meaning: containers are matched by name, then by image and command; lists without order are compared as sets. The files are policy texts or their base64, initdata, or pod manifests with policies. Exit status 11 if there is a difference.',
+      'Say in what the policies of two files differ by meaning: containers are matched by name, then by image and command; lists without order are compared as sets. The files are policy texts or their base64, initdata, pod manifests with policies, or templates of container groups, both of one kind. Exit status 11 if there is a difference.',
     )
     .argument('<before>', 'file, or - for stdin')
     .argument('<after>', 'file, or - for stdin')

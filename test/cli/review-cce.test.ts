@@ -87,3 +87,34 @@ describe('podseal audit of CCE policies', () => {
     }
   });
 });
+
+describe('podseal diff of CCE policies', () => {
+  it('finds no difference between the forms of one policy', async () => {
+    const cwd = folder();
+    for (const file of ['policy.b64', 'template.json', 'pod.yaml']) {
+      const { status, stdout } = await podseal(['diff', 'policy.rego', file], { cwd });
+      expect([status, stdout], file).toEqual([0, expect.stringContaining('no difference')]);
+    }
+  });
+
+  it('ends with 11 and says what differs, without the secret', async () => {
+    const cwd = folder();
+    const { status, stdout } = await podseal(['diff', 'policy.rego', 'open.rego', '--json'], {
+      cwd,
+    });
+    expect(status).toBe(11);
+    expect(JSON.parse(stdout)).toMatchObject({ format: 'podseal.diff/v1', summary: { added: 3 } });
+    const text = await podseal(['diff', 'policy.rego', 'open.rego'], { cwd });
+    expect(text.stdout).toContain('container web: variable DB_PASSWORD is allowed now');
+    expect(stdout + text.stdout).not.toContain(PASSWORD);
+  });
+
+  it('does not compare policies of two kinds, nor files without a policy', async () => {
+    const cwd = folder();
+    writeFileSync(join(cwd, 'kata.rego'), 'package agent_policy\n');
+    const mixed = await podseal(['diff', 'policy.rego', 'kata.rego'], { cwd });
+    expect([mixed.status, mixed.stdout]).toEqual([2, '']);
+    const none = await podseal(['diff', 'policy.rego', 'empty.json'], { cwd });
+    expect(none.status).toBe(3);
+  });
+});

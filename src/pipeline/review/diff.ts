@@ -6,9 +6,10 @@ import type { NoticeSink } from '../../core/notice.js';
 import { readAnnotation } from '../../manifest/annotate.js';
 import type { ManifestInput } from '../../manifest/kubernetes/read-manifest.js';
 import type { GeneratedPolicy } from '../../pipeline.js';
+import { compareCcePolicies } from '../../policy/aci/differences.js';
 import { compareKataPolicies } from '../../policy/kata/compare.js';
 import type { ReviewBase } from './base.js';
-import { type ReviewedPolicy, type ReviewInput, readEncoded, requireKata } from './read.js';
+import { type ReviewedPolicy, type ReviewInput, readEncoded } from './read.js';
 
 /** The policies of one workload. */
 export interface PolicyDiff {
@@ -88,10 +89,7 @@ function comparePair(
   }
   const isSame = before.measurement === after.measurement && before.kind === after.kind;
   if (isSame) return { workload, ...sides, isSame, differences: [] };
-  const differences = [
-    ...compareCarriers(before, after),
-    ...compareKataPolicies(requireKata(before), requireKata(after), base),
-  ];
+  const differences = [...compareCarriers(before, after), ...compareMeaning(before, after, base)];
   return {
     workload,
     ...sides,
@@ -100,6 +98,30 @@ function comparePair(
     ...(differences.length > 0 ? {} : { textOnly: explainText(before.text, after.text) }),
   };
 }
+
+/** Throws USAGE_CONFLICT for policies of two kinds: nothing of one can be held against the other. */
+function compareMeaning(
+  before: ReviewedPolicy,
+  after: ReviewedPolicy,
+  base: ReviewBase,
+): readonly Difference[] {
+  if (before.family === 'kata' && after.family === 'kata') {
+    return compareKataPolicies(before.policy, after.policy, base);
+  }
+  if (before.family === 'cce' && after.family === 'cce') {
+    return compareCcePolicies(before.policy, after.policy);
+  }
+  throw new ToolError('USAGE_CONFLICT', 'policies of two kinds cannot be compared', {
+    where: after.where,
+    want: `a policy ${FAMILIES[before.family]}, as in ${before.where}`,
+    got: `a policy ${FAMILIES[after.family]}`,
+  });
+}
+
+const FAMILIES: Readonly<Record<ReviewedPolicy['family'], string>> = {
+  kata: 'of the kata agent',
+  cce: 'of Azure Container Instances',
+};
 
 function sideOf({ where, measurement }: ReviewedPolicy): PolicySide {
   return { where, measurement };

@@ -1,0 +1,224 @@
+/**
+ * Two CCE policies -> all in which they differ, by meaning: containers are matched by who they are, lists without order
+ * compared as sets. Every field of the document is looked at.
+ */
+import type { Difference } from '../../core/finding.js';
+import type { JsonValue } from '../../core/json.js';
+import { isJsonObject, sameJson } from '../../core/json-equal.js';
+import { allows, forbids, switched } from '../kata/compare-values.js';
+import {
+  type CompareTable,
+  comparePart,
+  differs,
+  type Pair,
+  type Report,
+  shown,
+} from '../kata/compare-walk.js';
+import { nameOfCceContainer } from './audit-container.js';
+import type { CceDocument, CceFlag, CcePoint } from './cce-document.js';
+import { CONTAINER_TABLE, compareEnvRules } from './differences-container.js';
+import { matchCceContainers } from './match-containers.js';
+import type { CceReading } from './read-policy.js';
+
+const POLICY = 'policy';
+
+const FLAG_WORDS: Readonly<Record<CceFlag, string>> = {
+  allow_properties_access: 'read properties of the guest',
+  allow_dump_stacks: 'dump the stacks of the guest agent',
+  allow_runtime_logging: 'read the log of the guest agent',
+  allow_host_network: 'give containers the network of the virtual machine',
+  allow_environment_variable_dropping: 'have variables dropped that no rule allows',
+  allow_unencrypted_scratch: 'provide scratch space that is not encrypted',
+  allow_capability_dropping: 'have capabilities dropped that the policy does not name',
+  allow_log_provider_dropping: 'have log providers dropped that the policy does not name',
+};
+
+const POLICY_TABLE: CompareTable = {
+  packageName: differs('rules', 'the package'),
+  api_version: differs('version', 'api_version'),
+  framework_version: differs('version', 'framework_version'),
+  svn: differs('version', 'the svn of the fragment'),
+  givesReasons: differs('reason', 'whether denials have reasons'),
+  external_processes: allows('external-process', 'a process in the virtual machine'),
+  platform_rules: allows('platform-rule', 'a rule for variables and mounts of the platform'),
+  transparency_trust_lists: allows('trust-list', 'a trust list'),
+  allowed_log_providers: allows('log-provider', 'a log provider'),
+  ...Object.fromEntries(
+    Object.entries(FLAG_WORDS).map(([flag, words]) => [
+      `flags.${flag}`,
+      switched('request', {
+        on: `the host may ${words} now`,
+        off: `the host may no longer ${words}`,
+        wider: true,
+      }),
+    ]),
+  ),
+};
+
+/** All differences of meaning from `before` to `after`; empty for policies that mean the same. */
+export function compareCcePolicies(before: CceReading, after: CceReading): readonly Difference[] {
+  const found: Difference[] = [];
+  const reportTo = (subject: string): Report => {
+    return (difference) => found.push({ path: '', ...difference, subject });
+  };
+  if (before.kind === 'document' && after.kind === 'document') {
+    compareDocuments(before.document, after.document, reportTo);
+  } else compareCustom(before, after, reportTo(POLICY));
+  return found;
+}
+
+/** Rules of their own cannot be compared by meaning: their texts differ. */
+function compareCustom(before: CceReading, after: CceReading, report: Report): void {
+  const told = (reading: CceReading) =>
+    reading.kind === 'custom' ? `rules of its own: ${reading.problem}` : 'rules of the framework';
+  report({
+    kind: after.kind === 'custom' ? 'widened' : 'changed',
+    field: 'rules',
+    message:
+      after.kind === 'custom'
+        ? 'the rules are others, and may permit anything'
+        : 'the rules are those of the framework now',
+    before: told(before),
+    after: told(after),
+  });
+}
+
+function compareDocuments(
+  before: CceDocument,
+  after: CceDocument,
+  reportTo: (subject: string) => Report,
+): void {
+  comparePoints(before.points, after.points, reportTo(POLICY));
+  compareAllContainers(before, after, reportTo);
+  compareFragments(before.fragments, after.fragments, reportTo);
+  comparePart(
+    { before: restOf(before), after: restOf(after), path: '' },
+    POLICY_TABLE,
+    reportTo(POLICY),
+  );
+}
+
+/** What is compared by the table. Typed parts of a document are plain JSON data. */
+function restOf({ points, containers, fragments, ...rest }: CceDocument): JsonValue {
+  return rest as unknown as JsonValue;
+}
+
+/** How far an answer goes; a point that is absent is refused. */
+const REACH = { denied: 0, framework: 1, allowed: 2 } as const;
+
+function reachOfPoint(point: CcePoint | undefined): keyof typeof REACH {
+  if (point === undefined) return 'denied';
+  if (point.kind === 'framework') return 'framework';
+  const { value } = point;
+  const isAllowed = isJsonObject(value) ? (value.allowed ?? false) !== false : value === true;
+  return isAllowed ? 'allowed' : 'denied';
+}
+
+function comparePoints(
+  before: ReadonlyMap<string, CcePoint>,
+  after: ReadonlyMap<string, CcePoint>,
+  report: Report,
+): void {
+  for (const name of new Set([...before.keys(), ...after.keys()])) {
+    const [old, fresh] = [before.get(name), after.get(name)];
+    if (sameJson(asJson(old ?? null), asJson(fresh ?? null))) continue;
+    const step = REACH[reachOfPoint(fresh)] - REACH[reachOfPoint(old)];
+    report({
+      kind: step > 0 ? 'widened' : step < 0 ? 'narrowed' : 'changed',
+      field: 'request',
+      message: `${name} is answered otherwise`,
+      path: name,
+      before: wordsOf(old),
+      after: wordsOf(fresh),
+    });
+  }
+}
+
+function wordsOf(point: CcePoint | undefined): string {
+  if (point === undefined) return 'not at all';
+  return point.kind === 'framework'
+    ? `by the rule ${point.rule} of the framework`
+    : `always with ${JSON.stringify(point.value)}`;
+}
+
+function compareAllContainers(
+  before: CceDocument,
+  after: CceDocument,
+  reportTo: (subject: string) => Report,
+): void {
+  const { matched, removed, added } = matchCceContainers(before.containers, after.containers);
+  const told = [
+    ...removed.map((one) => ({ one, kind: 'removed' as const, words: 'gone' })),
+    ...added.map((one) => ({ one, kind: 'added' as const, words: 'new' })),
+  ];
+  for (const { one, kind, words } of told) {
+    const path = `containers[${one.index}]`;
+    const message = `the container is ${words}`;
+    reportTo(nameOfCceContainer(one.data, one.index))({ kind, field: 'container', message, path });
+  }
+  for (const match of matched) {
+    const [old, fresh] = [match.before, match.after].map(({ data, index }) =>
+      nameOfCceContainer(data, index),
+    ) as [string, string];
+    const subject =
+      match.before.data.name === match.after.data.name
+        ? fresh
+        : `${fresh} (was ${old.replace(/^container /, '')})`;
+    const pair = {
+      before: asJson(match.before.data),
+      after: asJson(match.after.data),
+      path: `containers[${match.after.index}]`,
+    };
+    compareEnvRules(match.before.data, match.after.data, pair.path, reportTo(subject));
+    comparePart(pair, CONTAINER_TABLE, reportTo(subject));
+  }
+}
+
+const FRAGMENT_TABLE: CompareTable = {
+  minimum_svn: compareFloor,
+  includes: allows('fragment', 'a part of the fragment'),
+  required_receipts: forbids('fragment', 'the demand for a receipt'),
+  parameters: differs('fragment', 'the parameters of the fragment'),
+};
+
+/** A lower minimum takes more fragments. */
+function compareFloor({ before, after, path }: Pair, report: Report): void {
+  if (sameJson(before, after)) return;
+  const [old, fresh] = [Number(before), Number(after)];
+  const kind = fresh < old ? 'widened' : fresh > old ? 'narrowed' : 'changed';
+  const message = 'the lowest svn of the fragment differs';
+  report({ kind, field: 'fragment', message, path, ...shown(before, after) });
+}
+
+/** Imports of one feed and issuer are paired in order. */
+function compareFragments(
+  before: CceDocument['fragments'],
+  after: CceDocument['fragments'],
+  reportTo: (subject: string) => Report,
+): void {
+  const waiting = [...before];
+  for (const [i, one] of after.entries()) {
+    const path = `fragments[${i}]`;
+    const report = reportTo(`fragment ${one.feed}`);
+    const index = waiting.findIndex(
+      ({ feed, issuer }) => feed === one.feed && issuer === one.issuer,
+    );
+    const [other] = index === -1 ? [] : waiting.splice(index, 1);
+    if (other !== undefined) {
+      comparePart({ before: asJson(other), after: asJson(one), path }, FRAGMENT_TABLE, report);
+    } else {
+      const message = 'the import is new';
+      report({ kind: 'added', field: 'fragment', message, path, ...shown(undefined, asJson(one)) });
+    }
+  }
+  for (const one of waiting) {
+    const path = `fragments[${before.indexOf(one)}]`;
+    const message = 'the import is gone';
+    const report = reportTo(`fragment ${one.feed}`);
+    report({ kind: 'removed', field: 'fragment', message, path, ...shown(asJson(one), undefined) });
+  }
+}
+
+function asJson(value: unknown): JsonValue {
+  return value as JsonValue;
+}
