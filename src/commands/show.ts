@@ -14,7 +14,7 @@ export function addShowCommand(program: Command, context: CommandContext): void 
     .command('show')
     .summary('say what a policy allows, in words and tables')
     .description(
-      'Say what the policies of a file allow: what the host may do, and for each container its image and the root hashes of its layers, user, command, variables, mounts, probes and privileges. The file is a policy text or its base64, initdata, or a pod manifest with policies. Values that look like secrets are hidden.',
+      'Say what the policies of a file allow: what the host may do, and for each container its image and the root hashes of its layers, user, command, variables, mounts, probes and privileges. The file is a policy text or its base64, initdata, a pod manifest with policies, or a template of container groups with policies. Values that look like secrets are hidden.',
     )
     .argument('<file>', 'file, or - for stdin')
     .optionsGroup('Output:')

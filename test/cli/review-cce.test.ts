@@ -44,6 +44,17 @@ function folder(): string {
     'template.json': template(policyText()),
     'pod.yaml': pod(policyText()),
     'open.rego': open,
+    'parameters.rego': policyText({
+      fragments: [
+        {
+          issuer: 'did:x509:0:sha256:x::eku:1.2',
+          feed: 'example.org/f',
+          minimum_svn: '1',
+          includes: ['containers'],
+          parameters: { DB_PASSWORD: PASSWORD },
+        },
+      ],
+    }),
     'broken.rego': policyText({ containers: 'none' }),
     'empty.json': JSON.stringify({ resources: [] }),
   };
@@ -116,5 +127,42 @@ describe('podseal diff of CCE policies', () => {
     expect([mixed.status, mixed.stdout]).toEqual([2, '']);
     const none = await podseal(['diff', 'policy.rego', 'empty.json'], { cwd });
     expect(none.status).toBe(3);
+  });
+});
+
+describe('podseal show of CCE policies', () => {
+  it('says what each form of a policy allows', async () => {
+    const cwd = folder();
+    for (const file of ['policy.rego', 'policy.b64', 'template.json', 'pod.yaml']) {
+      const { status, stdout } = await podseal(['show', file], { cwd });
+      expect(status, file).toBe(0);
+      for (const text of ['Container web', '1'.repeat(64), '/bin/probe', 'allow_dump_stacks']) {
+        expect(stdout, file).toContain(text);
+      }
+    }
+    const { stdout } = await podseal(['show', 'template.json', '--json'], { cwd });
+    expect(JSON.parse(stdout)).toMatchObject({
+      format: 'podseal.show/v1',
+      policies: [
+        { workload: 'containerGroup shop', family: 'cce', containers: [{ name: 'container web' }] },
+      ],
+    });
+  });
+
+  it('hides secrets, and says when only an engine can tell', async () => {
+    const cwd = folder();
+    for (const form of [[], ['--json'], ['--html']]) {
+      const { status, stdout } = await podseal(['show', 'open.rego', ...form], { cwd });
+      expect(status).toBe(0);
+      expect(stdout).toContain('DB_PASSWORD');
+      expect(stdout).not.toContain(PASSWORD);
+    }
+    const fragment = await podseal(['show', 'parameters.rego', '--json'], { cwd });
+    expect(fragment.stdout).toContain('DB_PASSWORD');
+    expect(fragment.stdout).not.toContain(PASSWORD);
+    const own = policyText().replace('data.framework.exec_external', '{"allowed": input.x}');
+    writeFileSync(join(cwd, 'own.rego'), own);
+    expect((await podseal(['show', 'own.rego'], { cwd })).stdout).toContain('rules of its own');
+    expect((await podseal(['show', 'empty.json'], { cwd })).status).toBe(3);
   });
 });

@@ -130,12 +130,3 @@ function decodeText(bytes: Uint8Array, where: string): string {
     throw new ToolError('POLICY_UNREADABLE', 'the policy text is not UTF-8', { where, cause });
   }
 }
-
-/** The policy of the kata agent. Throws POLICY_UNREADABLE for one of a container group. */
-export function requireKata(reviewed: ReviewedPolicy): KataPolicy {
-  if (reviewed.family === 'kata') return reviewed.policy;
-  throw new ToolError('POLICY_UNREADABLE', 'the policy is one of Azure Container Instances', {
-    where: reviewed.where,
-    want: 'a policy of the kata agent',
-  });
-}

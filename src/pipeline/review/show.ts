@@ -1,12 +1,14 @@
 /** Policies of a file -> a page for reviewers, or JSON. */
 import { ToolError } from '../../core/error.js';
 import type { Block, Fact, Page } from '../../core/page.js';
+import { type CceDescription, describeCcePolicy } from '../../policy/aci/describe.js';
+import { ccePolicyBlocks } from '../../policy/aci/describe-page.js';
 import { describeKataPolicy, type KataDescription } from '../../policy/kata/describe.js';
 import { kataPolicyBlocks } from '../../policy/kata/describe-page.js';
 import type { ReviewBase } from './base.js';
-import { type InitdataPart, type ReviewedPolicy, type ReviewInput, requireKata } from './read.js';
+import type { InitdataPart, ReviewedPolicy, ReviewInput } from './read.js';
 
-export interface ShownPolicy {
+interface ShownFrame {
   readonly workload?: string;
   readonly where: string;
   readonly target?: string;
@@ -14,8 +16,13 @@ export interface ShownPolicy {
   readonly kind: string;
   readonly algorithm: string;
   readonly initdata: readonly InitdataPart[];
-  readonly description: KataDescription;
 }
+
+export type ShownPolicy = ShownFrame &
+  (
+    | { readonly family: 'kata'; readonly description: KataDescription }
+    | { readonly family: 'cce'; readonly description: CceDescription }
+  );
 
 /** What each policy of a file allows. Throws POLICY_UNREADABLE if it holds none. */
 export function showInput(
@@ -39,7 +46,9 @@ function showPolicy(policy: ReviewedPolicy, { ownRules }: ReviewBase): ShownPoli
     kind,
     algorithm,
     initdata: initdataParts,
-    description: describeKataPolicy(requireKata(policy), ownRules),
+    ...(policy.family === 'kata'
+      ? { family: policy.family, description: describeKataPolicy(policy.policy, ownRules) }
+      : { family: policy.family, description: describeCcePolicy(policy.policy) }),
   };
 }
 
@@ -64,7 +73,9 @@ function policyBlocks(shown: ShownPolicy): readonly Block[] {
   return [
     { kind: 'heading', level: 2, text: shown.workload ?? 'Policy' },
     { kind: 'facts', rows: facts },
-    ...kataPolicyBlocks(shown.description),
+    ...(shown.family === 'kata'
+      ? kataPolicyBlocks(shown.description)
+      : ccePolicyBlocks(shown.description)),
   ];
 }
 

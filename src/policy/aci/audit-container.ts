@@ -1,7 +1,7 @@
 /** Audit of one container of a CCE policy: image, commands, variables, secrets, privileges, user, mounts. */
 import { mutableTagOf, ruleOfTag } from '../../core/image-tag.js';
 import type { JsonValue } from '../../core/json.js';
-import { findSecrets, optionBefore } from '../../core/secret.js';
+import { findSecrets, hideSecrets, optionBefore } from '../../core/secret.js';
 import { reachOf, reachOfVariables } from '../kata/patterns.js';
 import type { CceHit } from './audit-rules.js';
 import type { CceContainer, CceEnvRule } from './cce-document.js';
@@ -87,14 +87,14 @@ const auditEnv: Check = ({ env_rules: rules }) =>
   rules.flatMap((rule, i): readonly CceHit[] => {
     const reach = USUAL_RULES.has(rule.pattern ?? '') ? 'bounded' : reachOfRule(rule);
     const path = `env_rules[${i}]`;
-    const told = rule.pattern ?? `${rule.name ?? ''}=${rule.value ?? ''}`;
+    const [name, value] = assignmentOf(rule);
     if (reach === 'free') {
-      const message = `the host may set any variable that matches ${told}`;
+      const told = value === '' ? name : `${name}=${hideSecrets(value, name)}`;
+      const message = `the host may set any variable that matches ${hideSecrets(told)}`;
       return [{ id: 'env-pattern-open', message, path }];
     }
     if (reach !== 'free-end') return [];
-    const name = rule.name ?? told.slice(0, told.indexOf('='));
-    const message = `variable ${name} may have any value that matches ${told.slice(told.indexOf('=') + 1)}`;
+    const message = `variable ${name} may have any value that matches ${hideSecrets(value, name)}`;
     return [{ id: 'env-any-value', message, path }];
   });
 

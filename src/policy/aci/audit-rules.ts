@@ -4,6 +4,7 @@
  */
 import type { AuditRule, Finding, Severity } from '../../core/finding.js';
 import { TAG_RULES } from '../../core/image-tag.js';
+import { hideSecrets } from '../../core/secret.js';
 
 const rule = (severity: Severity, title: string, remedy: string) => ({ severity, title, remedy });
 
@@ -192,7 +193,7 @@ export function cceFindingOf(hit: CceHit, subject: string, place: Finding['place
   return {
     id: hit.id,
     severity: hit.severity ?? row.severity,
-    message: hit.message,
+    message: hideSecrets(hit.message),
     subject: [subject, hit.part].filter((part) => part !== undefined && part !== '').join(', '),
     place,
     ...(hit.path === undefined ? {} : { path: hit.path }),

@@ -67,7 +67,7 @@ const GRAVE: readonly string[] = [
 ];
 
 function auditPoints(points: ReadonlyMap<string, CcePoint>): readonly CceHit[] {
-  const open = [...points].filter(([, point]) => isOpen(point)).map(([name]) => name);
+  const open = [...points].filter(([, point]) => isOpenPoint(point)).map(([name]) => name);
   if (RUNNING.every((name) => open.includes(name))) {
     const message = 'the policy allows requests without looking at them: the host may run anything';
     return [{ id: 'allow-all', message, path: 'create_container' }];
@@ -87,8 +87,8 @@ function auditPoints(points: ReadonlyMap<string, CcePoint>): readonly CceHit[] {
   ];
 }
 
-/** `{"allowed": true}`; whatever is not false counts. */
-function isOpen(point: CcePoint): boolean {
+/** True for a constant `{"allowed": true}`; whatever is not false counts. */
+export function isOpenPoint(point: CcePoint): boolean {
   if (point.kind !== 'constant') return false;
   const { value } = point;
   return isJsonObject(value) ? (value.allowed ?? false) !== false : value === true;
