@@ -116,6 +116,9 @@ describe('podseal diff of CCE policies', () => {
     expect(status).toBe(11);
     expect(JSON.parse(stdout)).toMatchObject({ format: 'podseal.diff/v1', summary: { added: 3 } });
     const text = await podseal(['diff', 'policy.rego', 'open.rego'], { cwd });
+    const added = await podseal(['diff', 'policy.rego', 'parameters.rego'], { cwd });
+    expect(added.stdout).toContain('fragment example.org/f: the import is new');
+    expect(added.stdout).not.toContain(PASSWORD);
     expect(text.stdout).toContain('container web: variable DB_PASSWORD is allowed now');
     expect(stdout + text.stdout).not.toContain(PASSWORD);
   });

@@ -178,8 +178,15 @@ const FRAGMENT_TABLE: CompareTable = {
   minimum_svn: compareFloor,
   includes: allows('fragment', 'a part of the fragment'),
   required_receipts: forbids('fragment', 'the demand for a receipt'),
-  parameters: differs('fragment', 'the parameters of the fragment'),
+  parameters: compareParameters,
 };
+
+/** Values may be secrets: neither side is told. */
+function compareParameters(pair: Pair, report: Report): void {
+  differs('fragment', 'a parameter of the fragment')(pair, ({ kind, field, message }) =>
+    report({ kind, field, message, path: pair.path }),
+  );
+}
 
 /** A lower minimum takes more fragments. */
 function compareFloor({ before, after, path }: Pair, report: Report): void {
@@ -208,15 +215,31 @@ function compareFragments(
       comparePart({ before: asJson(other), after: asJson(one), path }, FRAGMENT_TABLE, report);
     } else {
       const message = 'the import is new';
-      report({ kind: 'added', field: 'fragment', message, path, ...shown(undefined, asJson(one)) });
+      report({
+        kind: 'added',
+        field: 'fragment',
+        message,
+        path,
+        ...shown(undefined, importOf(one)),
+      });
     }
   }
   for (const one of waiting) {
     const path = `fragments[${before.indexOf(one)}]`;
     const message = 'the import is gone';
     const report = reportTo(`fragment ${one.feed}`);
-    report({ kind: 'removed', field: 'fragment', message, path, ...shown(asJson(one), undefined) });
+    report({
+      kind: 'removed',
+      field: 'fragment',
+      message,
+      path,
+      ...shown(importOf(one), undefined),
+    });
   }
+}
+
+function importOf({ parameters: _, ...entry }: CceDocument['fragments'][number]): JsonValue {
+  return asJson(entry);
 }
 
 function asJson(value: unknown): JsonValue {
