@@ -19,6 +19,8 @@ pub enum Code {
     Limit,
     /// A policy, initdata, expectation, endorsement or table that cannot be read.
     Input,
+    /// A certificate service that does not answer as it should.
+    Unreachable,
     /// No source of reports, or no device mapper.
     DeviceAbsent,
     /// A source that this process may not use.
@@ -53,6 +55,7 @@ impl Code {
             Self::File => ("FILE", 3, None),
             Self::Limit => ("LIMIT_EXCEEDED", 3, None),
             Self::Input => ("INPUT_UNREADABLE", 3, None),
+            Self::Unreachable => ("UNREACHABLE", 4, None),
             Self::DeviceAbsent => ("DEVICE_ABSENT", 4, NO_DEVICE),
             Self::DeviceAccess => ("DEVICE_ACCESS", 4, NO_DEVICE),
             Self::DeviceForeign => ("DEVICE_FOREIGN", 4, NO_DEVICE),

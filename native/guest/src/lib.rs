@@ -10,6 +10,7 @@ pub mod device;
 pub mod dm;
 pub mod expected;
 pub mod failure;
+pub mod fetch;
 pub mod files;
 pub mod initdata;
 pub mod options;

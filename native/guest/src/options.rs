@@ -79,6 +79,8 @@ pub struct VerifyOptions {
     pub chain: Option<PathBuf>,
     /// Certificates as Azure's service gives them.
     pub thim: Option<PathBuf>,
+    /// Address of the certificate service of the machine.
+    pub fetch: Option<PathBuf>,
     /// Revocation list.
     pub crl: Option<PathBuf>,
     /// Endorsement of the VM image.

@@ -290,6 +290,39 @@ fn what_is_turned_off_shows_in_the_verdict() {
 }
 
 #[test]
+fn certificates_are_fetched_where_that_is_asked_for() {
+    let Some(guest) = guest(FakeGuest {
+        has_certificates: false,
+        ..launched()
+    }) else {
+        return;
+    };
+    let thim = json!({
+        "vcekCert": String::from_utf8(pem(&[VCEK])).unwrap(),
+        "certificateChain": String::from_utf8(pem(&[ASK, ARK])).unwrap(),
+        "tcbm": "DB18000000000004",
+    });
+    assert_denied(&verify(&guest, &[]), "E_CHAIN_FORMAT");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/certification", listener.local_addr().unwrap());
+    let served = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // The request is read first: a connection that closes over unread bytes is reset.
+        let mut request = std::io::BufReader::new(stream.try_clone().unwrap());
+        let mut line = String::new();
+        while std::io::BufRead::read_line(&mut request, &mut line).unwrap() > 2 {
+            line.clear();
+        }
+        let answer = format!("HTTP/1.1 200 OK\r\n\r\n{thim}");
+        std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+    });
+    let done = verify(&guest, &[&format!("--fetch-certs={url}")]);
+    served.join().unwrap();
+    assert_eq!(done.exit, 0, "{}", done.stderr);
+    assert_eq!(done.json()["certificates"], json!(url));
+}
+
+#[test]
 fn the_security_context_is_the_default() {
     let Some(guest) = guest(FakeGuest {
         has_certificates: false,

@@ -3,6 +3,7 @@
 
 use crate::context_dir;
 use crate::failure::{Code, Failure};
+use crate::fetch;
 use crate::files;
 use crate::options::VerifyOptions;
 use podseal_verify::{Anchors, Certificates, Line, decode_lines_base64};
@@ -41,6 +42,13 @@ pub(super) fn choices(
         return Ok(vec![Choice {
             certificates,
             from: thim.display().to_string(),
+        }]);
+    }
+    if let Some(url) = &options.fetch {
+        let url = url.to_string_lossy();
+        return Ok(vec![Choice {
+            certificates: Certificates::Thim(fetch::get(&url)?),
+            from: url.into_owned(),
         }]);
     }
     let mut found = Vec::new();

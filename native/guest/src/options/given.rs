@@ -25,6 +25,7 @@ const VERIFY_FLAGS: &[&str] = &[
     "leaf",
     "chain",
     "thim",
+    "fetch-certs",
     "crl",
     "uvm-endorsement",
     "time",
@@ -43,6 +44,7 @@ const PATH_FLAGS: &[&str] = &[
     "leaf",
     "chain",
     "thim",
+    "fetch-certs",
     "crl",
     "uvm-endorsement",
     TRUST_ROOT,
@@ -204,6 +206,7 @@ impl Given {
             leaf: self.path("leaf"),
             chain: self.path("chain"),
             thim: self.path("thim"),
+            fetch: self.path("fetch-certs"),
             crl: self.path("crl"),
             endorsement: self.path("uvm-endorsement"),
             trust_root: self.path(TRUST_ROOT),
@@ -216,6 +219,9 @@ impl Given {
         }
         if options.leaf.is_some() && options.thim.is_some() {
             return Err(usage("--leaf and --thim exclude each other".to_owned()));
+        }
+        if options.fetch.is_some() && (options.leaf.is_some() || options.thim.is_some()) {
+            return Err(usage("--fetch-certs excludes --leaf and --thim".to_owned()));
         }
         Ok(options)
     }
