@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 120_000,
+    // One worker a core: much of a test file's time goes by in programs that it runs.
+    maxWorkers: '100%',
     maxConcurrency: 2,
     restoreMocks: true,
     unstubEnvs: true,
