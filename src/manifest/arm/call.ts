@@ -4,6 +4,7 @@ import { ToolError } from '../../core/error.js';
 import { evaluateExpression, evaluateNode } from './evaluate.js';
 import type { CallExpression, Expression } from './expression.js';
 import { COLLECTION_FUNCTIONS } from './functions/collection.js';
+import { HASH_FUNCTIONS } from './functions/hash.js';
 import { NUMBER_FUNCTIONS } from './functions/number.js';
 import {
   booleanArg,
@@ -32,7 +33,12 @@ const SCOPE_FUNCTIONS: Readonly<Record<string, ScopeFunction>> = {
     lookUpName(args, scope, (name) => scope.lambda.get(name.toLowerCase()), 'lambda variable'),
 };
 
-const TABLE: FunctionTable = { ...NUMBER_FUNCTIONS, ...TEXT_FUNCTIONS, ...COLLECTION_FUNCTIONS };
+const TABLE: FunctionTable = {
+  ...NUMBER_FUNCTIONS,
+  ...TEXT_FUNCTIONS,
+  ...HASH_FUNCTIONS,
+  ...COLLECTION_FUNCTIONS,
+};
 
 /** The value of a call. Errors have no place yet. */
 export function evaluateCall(call: CallExpression, scope: Scope): ArmValue {

@@ -201,6 +201,23 @@ const TABLES: Readonly<Record<string, readonly Row[]>> = {
     ['[createArray(1)[?5]]', null],
     ["[createObject('a', createArray(createObject('b', 3))).a[0].b]", 3],
   ],
+  // uniqueString: the tests of Azure/terraform-provider-azapi (unique_string) and of
+  // microsoft/commercial-marketplace-offer-deploy (the evaluator of Resource Manager). guid: uuid5 of Python in the
+  // namespace 11fb06fb-712d-4ddd-98c7-e71bbd588830.
+  hashes: [
+    [
+      "[uniqueString('/subscriptions/00000000-0000-0000-0000-000000000000', 'resource-id')]",
+      'cwvxuqg24sifi',
+    ],
+    [
+      "[UNIQUESTRING('/subscriptions/31e9f9a0-9fd2-4294-a0a3-0101246d9700/resourceGroups/rg-modm201-20230913120256/providers/Microsoft.Compute/virtualMachines/bobjacmodm201')]",
+      'yvjxno3je5on2',
+    ],
+    ["[guid('a')]", '3703365d-5a9f-59b4-bca7-b9681389e4c1'],
+    ["[guid('a', 'b')]", '2d796349-8c7e-55ec-9624-54ece82ed031'],
+    ["[guid('', 'Zoë/中')]", '770511db-a39a-5626-8245-9d11a5daa9e3'],
+    ["[equals(guid('a', 'b'), guid('a-b'))]", true],
+  ],
   resources: [
     ["[tenantResourceId('Microsoft.X/a/b', 'n1', 'n2')]", '/providers/Microsoft.X/a/n1/b/n2'],
     ["[extensionResourceId('/s', 'Microsoft.X/a', 'n')]", '/s/providers/Microsoft.X/a/n'],
@@ -221,8 +238,8 @@ describe('what is known at deployment only', () => {
     ["[reference('x').y[0]]", 'reference() is known at deployment only'],
     ["[listKeys('x', '2020-01-01').keys[0].value]", 'listKeys() is known at deployment only'],
     ['[newGuid()]', 'newGuid() is known at deployment only'],
-    ["[uniqueString('a')]", 'uniqueString() computes a hash that is not documented'],
-    ["[guid('a')]", 'guid() computes a hash that is not documented'],
+    ["[uniqueString('a', newGuid())]", 'newGuid() is known at deployment only'],
+    ["[guid(subscription().id, 'a')]", 'subscription() is known at deployment only'],
     ['[toUpper(deployment().name)]', 'deployment() is known at deployment only'],
     ["[if(equals(environment().name, 'x'), 1, 2)]", 'environment() is known at deployment only'],
     ['[string(createArray(utcNow()))]', 'utcNow() is known at deployment only'],
@@ -263,6 +280,8 @@ describe('errors', () => {
     ["[nothing('a')]", 'there is no function nothing'],
     ['[add(1)]', 'add(): the number of arguments is wrong'],
     ["[add(1, 'a')]", 'add(): argument 2 has the wrong type'],
+    ["[guid('a', 1)]", 'guid(): argument 2 has the wrong type'],
+    ['[uniqueString()]', 'uniqueString(): the number of arguments is wrong'],
     ['[div(1, 0)]', 'div(): a number is divided by zero'],
     ['[add(9223372036854775807, 1)]', 'add(): the result does not fit into 64 bits'],
     ["[int('x')]", 'int(): argument 1 is no int'],

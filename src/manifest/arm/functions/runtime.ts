@@ -1,8 +1,7 @@
-/** Functions whose results are not known before the deployment, or not documented well enough to be computed. */
+/** Functions whose results are not known before the deployment, or that are not evaluated here. */
 import { type Unknown, unknownBecause } from '../value.js';
 
 const AT_DEPLOYMENT = 'is known at deployment only';
-const NOT_DOCUMENTED = 'computes a hash that is not documented';
 const NOT_EVALUATED = 'is not evaluated by podseal';
 
 /** Names in lower case -> name as documented, and why. */
@@ -32,7 +31,6 @@ const RUNTIME: Readonly<Record<string, readonly [string, string]>> = Object.from
       'toPhysicalZones',
       'utcNow',
     ].map((name) => [name, AT_DEPLOYMENT] as const),
-    ...['guid', 'uniqueString'].map((name) => [name, NOT_DOCUMENTED] as const),
     ...[
       'buildUri',
       'cidrHost',
