@@ -1,10 +1,11 @@
 /** Audit of one container of a CCE policy: image, commands, variables, secrets, privileges, user, mounts. */
 import { mutableTagOf, ruleOfTag } from '../../core/image-tag.js';
 import type { JsonValue } from '../../core/json.js';
-import { findSecrets, hideSecrets, optionBefore } from '../../core/secret.js';
-import { reachOf, reachOfVariables } from '../kata/patterns.js';
-import type { CceHit } from './audit-rules.js';
-import type { CceContainer, CceEnvRule } from './cce-document.js';
+import { hideSecrets, optionBefore } from '../../core/secret.js';
+import { capabilityHit, secretHits } from '../review/audit-hits.js';
+import { reachOf, reachOfVariables } from '../review/patterns.js';
+import type { CceAuditId, CceHit } from './audit-rules.js';
+import type { CceContainer, CceEnvRule, CceUser } from './cce-document.js';
 import {
   DEFAULT_ENV_RULES,
   PAUSE_LAYER,
@@ -15,18 +16,69 @@ import { originOfCceMount } from './mount-origin.js';
 
 type Check = (container: CceContainer) => readonly CceHit[];
 
-/** All hits of one container. */
-export function auditCceContainer(container: CceContainer, index: number): readonly CceHit[] {
-  const part = nameOfCceContainer(container, index);
+/**
+ * All hits of the containers of a policy; what most of them have is told once, with all their names. The names of
+ * `toldImages` are judged elsewhere.
+ */
+export function auditCceContainers(
+  containers: readonly CceContainer[],
+  toldImages: ReadonlySet<string>,
+): readonly CceHit[] {
+  const hits = containers.flatMap((container, index) =>
+    auditContainer(container, toldImages).map((hit) => ({
+      ...hit,
+      title: titleOf(container, index),
+      path: `containers[${index}].${hit.path ?? ''}`,
+    })),
+  );
+  const byKind = new Map<string, (typeof hits)[number][]>();
+  for (const hit of hits) {
+    const { id, severity, message } = hit;
+    const kind = TOLD_ONCE.includes(id) ? [id, severity, message] : [byKind.size];
+    const key = JSON.stringify(kind);
+    byKind.set(key, [...(byKind.get(key) ?? []), hit]);
+  }
+  return [...byKind.values()].map((same) => {
+    const { title: _, ...hit } = same[0]!;
+    return { ...hit, part: partOf(same.map(({ title }) => title)) };
+  });
+}
+
+/** Every container has these: by default, or in debug mode. */
+const TOLD_ONCE: readonly string[] = [
+  'exec-any',
+  'stdio-readable',
+  'new-privileges-allowed',
+  'seccomp-missing',
+  'user-any',
+] satisfies readonly CceAuditId[];
+
+/** Names in one finding. */
+const SHOWN_NAMES = 10;
+
+function partOf(titles: readonly string[]): string {
+  if (titles.length === 1) return `container ${titles[0]}`;
+  const rest = titles.length - SHOWN_NAMES;
+  const shown = titles.slice(0, SHOWN_NAMES).join(', ');
+  return `containers ${shown}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+function auditContainer(
+  container: CceContainer,
+  toldImages: ReadonlySet<string>,
+): readonly CceHit[] {
   const checks = isPause(container) ? PAUSE_CHECKS : [...PAUSE_CHECKS, ...WORKLOAD_CHECKS];
-  return checks
-    .flatMap((check) => check(container))
-    .map((hit) => ({ part, ...hit, path: `containers[${index}].${hit.path ?? ''}` }));
+  const isTold = container.id !== undefined && toldImages.has(container.id);
+  return [...checks, ...(isTold ? [] : [auditTag])].flatMap((check) => check(container));
 }
 
 /** `container web`: by name, else by id, else by its place. */
-export function nameOfCceContainer({ name, id }: CceContainer, index: number): string {
-  return name || id ? `container ${name || id}` : `container number ${index}`;
+export function nameOfCceContainer(container: CceContainer, index: number): string {
+  return `container ${titleOf(container, index)}`;
+}
+
+function titleOf({ name, id }: CceContainer, index: number): string {
+  return name || id || `number ${index}`;
 }
 
 /** The container of the platform that holds the namespaces of a group; every group has the same. */
@@ -34,18 +86,17 @@ function isPause({ layers, command }: CceContainer): boolean {
   return layers.length === 1 && layers[0] === PAUSE_LAYER && command?.join(' ') === '/pause';
 }
 
-const auditImage: Check = ({ layers, mounted_cim: cim, id }) => {
-  const hits: CceHit[] = [];
-  if (layers.length === 0 && (cim ?? []).length === 0) {
-    const message = 'no layer hashes tie the container to an image: the host decides what runs';
-    hits.push({ id: 'image-unbound', message, path: 'layers' });
-  }
+const auditImage: Check = ({ layers, mounted_cim: cim }) => {
+  if (layers.length > 0 || (cim ?? []).length > 0) return [];
+  const message = 'no layer hashes tie the container to an image: the host decides what runs';
+  return [{ id: 'image-unbound', message, path: 'layers' }];
+};
+
+const auditTag: Check = ({ id }) => {
   const tag = id === undefined ? undefined : mutableTagOf(id);
-  if (id !== undefined && tag !== undefined) {
-    const message = `image ${id} is named by the tag ${tag}: if it moves, the container no longer starts`;
-    hits.push({ id: ruleOfTag(tag), message, path: 'id' });
-  }
-  return hits;
+  if (id === undefined || tag === undefined) return [];
+  const message = `image ${id} is named by the tag ${tag}: if it moves, the container no longer starts`;
+  return [{ id: ruleOfTag(tag), message, path: 'id' }];
 };
 
 const SHELL = /(?:^|[\\/])(?:(?:ba|da|a|k|z|c|tc|fi)?sh|busybox|cmd|powershell|pwsh)(?:\.exe)?$/i;
@@ -73,7 +124,7 @@ const auditStdio: Check = ({ allow_stdio_access: hasStdio }) =>
     ? [
         {
           id: 'stdio-readable',
-          message: 'the host may read the output of the container and write to its input',
+          message: 'the host may read the output and write to the input',
           path: 'allow_stdio_access',
         },
       ]
@@ -136,26 +187,10 @@ export function assignmentOf(rule: CceEnvRule): readonly [name: string, value: s
   return at < 0 ? [rule.pattern, ''] : [rule.pattern.slice(0, at), rule.pattern.slice(at + 1)];
 }
 
-function secretHits(text: string, name: string, where: string, path: string): readonly CceHit[] {
-  const kinds = new Set(findSecrets(text, name).map(({ kind }) => kind));
-  return [...kinds].map((kind) => ({
-    id: 'secret-in-policy',
-    message: `${where} holds what looks like a ${kind}`.replace(/\ba (?=[aeiouAEIOU])/, 'an '),
-    path,
-  }));
-}
-
 /** The words of a command that are texts; others match nothing. */
 export function textsOf(command: readonly JsonValue[]): readonly string[] {
   return command.map((word) => (typeof word === 'string' ? word : JSON.stringify(word)));
 }
-
-/** Capabilities that are as good as all of them. */
-const STRONG: ReadonlySet<string> = new Set(
-  ['SYS_ADMIN', 'SYS_MODULE', 'SYS_PTRACE', 'SYS_RAWIO', 'SYS_BOOT', 'BPF', 'DAC_READ_SEARCH'].map(
-    (name) => `CAP_${name}`,
-  ),
-);
 
 const auditPrivileges: Check = (container) => {
   const { allow_elevated: elevated, capabilities } = container;
@@ -170,12 +205,7 @@ const auditPrivileges: Check = (container) => {
   }
   return [...new Set(Object.values(capabilities ?? {}).flat() as readonly string[])]
     .filter((name) => !UNPRIVILEGED_CAPABILITIES.includes(name))
-    .map((name) => ({
-      id: 'capability-added',
-      message: `the container has the capability ${name}`,
-      path,
-      severity: STRONG.has(name) ? 'high' : 'medium',
-    }));
+    .map((name) => capabilityHit(name, path));
 };
 
 const auditProcess: Check = (container) => {
@@ -184,23 +214,26 @@ const auditProcess: Check = (container) => {
   if (typeof user === 'string' || container.mounted_cim !== undefined) return [];
   const hits: CceHit[] = [];
   if (bounded !== true) {
-    const message = 'processes of the container may gain privileges';
+    const message = 'processes may gain privileges';
     hits.push({ id: 'new-privileges-allowed', message, path: 'no_new_privileges' });
   }
   if (seccomp === undefined || seccomp === '') {
-    const message = 'no seccomp profile bounds the system calls of the container';
+    const message = 'no seccomp profile bounds the system calls';
     hits.push({ id: 'seccomp-missing', message, path: 'seccomp_profile_sha256' });
   }
-  const id = user?.user_idname;
-  const isAny =
-    id?.strategy === 'any' ||
-    (id?.strategy === 're2' && reachOf(anchored(id.pattern)) !== 'bounded');
-  if (isAny) {
-    const message = 'the host chooses the user of the container, root included';
-    hits.push({ id: 'user-any', message, path: 'user.user_idname' });
-  }
-  return hits;
+  return [...hits, ...auditUser(user)];
 };
+
+/** Generators write `any` for an image that names no user, and also where the input names a group alone. */
+function auditUser(user: CceUser | undefined): readonly CceHit[] {
+  const id = user?.user_idname;
+  const isAny = id?.strategy === 'any';
+  if (!isAny && !(id?.strategy === 're2' && reachOf(anchored(id.pattern)) !== 'bounded')) return [];
+  const message = 'the host chooses the user, root included';
+  const hit: CceHit = { id: 'user-any', message, path: 'user.user_idname' };
+  const namesGroup = user?.group_idnames.some(({ strategy }) => strategy !== 'any') === true;
+  return [isAny && !namesGroup ? hit : { ...hit, severity: 'medium' }];
+}
 
 const auditMounts: Check = ({ mounts = [] }) =>
   mounts.flatMap((mount, i): readonly CceHit[] => {

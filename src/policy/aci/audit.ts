@@ -1,8 +1,10 @@
 /** A CCE policy -> how open it is to the host, as findings (spec aci-framework 5 and 6). See `CCE_AUDIT_RULES`. */
-import { type Finding, type Place, type Severity, sortFindings } from '../../core/finding.js';
+import { type Finding, type Severity, sortFindings } from '../../core/finding.js';
 import { isJsonObject } from '../../core/json-equal.js';
-import { auditCceContainer } from './audit-container.js';
-import { type CceAuditId, type CceHit, cceFindingOf } from './audit-rules.js';
+import { hideSecrets } from '../../core/secret.js';
+import { type AuditSubject, findingOf } from '../review/audit-hits.js';
+import { auditCceContainers } from './audit-container.js';
+import { type CceAuditId, type CceHit, cceRule } from './audit-rules.js';
 import {
   CCE_FLAGS,
   type CceDocument,
@@ -15,30 +17,36 @@ import { findAciGuest } from './guests.js';
 import type { CceReading } from './read-policy.js';
 import { surprisesOf } from './surprises.js';
 
-export interface CceAuditContext {
-  /** The workload, for people; may be empty. */
-  readonly subject: string;
-  readonly place: Place;
+export interface CceAuditContext extends AuditSubject {
+  /** Images whose names are judged elsewhere. */
+  readonly toldImages?: ReadonlySet<string>;
 }
 
 /** All findings of a policy, worst first. */
 export function auditCcePolicy(reading: CceReading, context: CceAuditContext): readonly Finding[] {
-  const hits = reading.kind === 'document' ? auditDocument(reading.document) : [ownRules(reading)];
-  return sortFindings(hits.map((hit) => cceFindingOf(hit, context.subject, context.place)));
+  const hits =
+    reading.kind === 'document'
+      ? auditDocument(reading.document, context.toldImages ?? new Set())
+      : [ownRules(reading)];
+  return sortFindings(
+    hits.map((hit) =>
+      findingOf({ ...hit, message: hideSecrets(hit.message) }, cceRule(hit.id), context),
+    ),
+  );
 }
 
 function ownRules({ problem }: CceReading & { readonly kind: 'custom' }): CceHit {
   return { id: 'rules-unknown', message: `the policy has rules of its own: ${problem}` };
 }
 
-function auditDocument(document: CceDocument): readonly CceHit[] {
+function auditDocument(document: CceDocument, toldImages: ReadonlySet<string>): readonly CceHit[] {
   const points = auditPoints(document.points);
   // Where the host may do anything the rest of the policy is of no account.
   if (points.some(({ id }) => id === 'allow-all')) return points;
   return [
     ...points,
     ...auditFlags(document),
-    ...document.containers.flatMap(auditCceContainer),
+    ...auditCceContainers(document.containers, toldImages),
     ...document.external_processes.map(({ command }, i) => ({
       id: 'external-process' as const,
       message: `the host may run ${JSON.stringify(command[0] ?? '')} in the virtual machine`,
@@ -100,11 +108,8 @@ interface FlagRow {
   readonly severity?: Severity;
 }
 
-const FLAGS: Readonly<Record<CceFlag, FlagRow>> = {
-  allow_properties_access: {
-    id: 'properties-readable',
-    message: 'the host may read properties of the guest',
-  },
+/** Flags that generated policies leave off. */
+const FLAGS: Readonly<Partial<Record<CceFlag, FlagRow>>> = {
   allow_dump_stacks: {
     id: 'debug-setting',
     message: 'the host may dump the stacks of the guest agent',
@@ -119,17 +124,9 @@ const FLAGS: Readonly<Record<CceFlag, FlagRow>> = {
     id: 'host-network-allowed',
     message: 'containers may use the network of the virtual machine',
   },
-  allow_environment_variable_dropping: {
-    id: 'env-dropping-allowed',
-    message: 'containers start without variables that the host wrote otherwise than the policy',
-  },
   allow_unencrypted_scratch: {
     id: 'storage-unencrypted',
     message: 'the host may provide scratch space that is not encrypted',
-  },
-  allow_capability_dropping: {
-    id: 'capability-dropping-allowed',
-    message: 'containers start with fewer capabilities than the host asked for',
   },
   allow_log_provider_dropping: {
     id: 'log-dropping-allowed',
@@ -137,8 +134,28 @@ const FLAGS: Readonly<Record<CceFlag, FlagRow>> = {
   },
 };
 
+/** Flags that generated policies set, and what the host may do by them. */
+const DEFAULT_FLAGS: Readonly<Partial<Record<CceFlag, string>>> = {
+  allow_properties_access: 'read properties of the guest, such as its processes',
+  allow_environment_variable_dropping: 'start containers without variables that it wrote otherwise',
+  allow_capability_dropping: 'start containers with fewer capabilities',
+};
+
 function auditFlags({ flags }: CceDocument): readonly CceHit[] {
-  return CCE_FLAGS.filter((flag) => flags[flag]).map((flag) => ({ ...FLAGS[flag], path: flag }));
+  const set = CCE_FLAGS.filter((flag) => flags[flag]);
+  const usual = set.filter((flag) => DEFAULT_FLAGS[flag] !== undefined);
+  const defaults: CceHit = {
+    id: 'generator-defaults',
+    message: `the host may ${usual.map((flag) => DEFAULT_FLAGS[flag]).join('; ')}`,
+    path: usual.join(', '),
+  };
+  return [
+    ...set.flatMap((flag) => {
+      const row = FLAGS[flag];
+      return row === undefined ? [] : [{ ...row, path: flag }];
+    }),
+    ...(usual.length === 0 ? [] : [defaults]),
+  ];
 }
 
 function auditFragment(entry: CceFragmentEntry, index: number): readonly CceHit[] {
@@ -158,7 +175,7 @@ function auditFragment(entry: CceFragmentEntry, index: number): readonly CceHit[
   const floor = isPlatform && entry.feed === INFRASTRUCTURE.feed ? infrastructureSvn() : 1;
   const svn = Number(entry.minimum_svn);
   if (Number.isFinite(svn) && svn < floor) {
-    const message = `minimum_svn is ${entry.minimum_svn}, generated policies ask for ${floor}`;
+    const message = `minimum_svn is ${entry.minimum_svn}, current generators ask for ${floor}`;
     hits.push({ id: 'fragment-svn', message, path: `${path}.minimum_svn`, part });
   }
   return hits;

@@ -2,7 +2,7 @@
 import type { JsonValue } from '../../core/json.js';
 import { canonicalJson, isJsonObject } from '../../core/json-equal.js';
 import { hideSecrets } from '../../core/secret.js';
-import { allows, grants, switched } from '../kata/compare-values.js';
+import { allows, grants, switched } from '../review/compare-values.js';
 import {
   type Comparator,
   type CompareTable,
@@ -11,7 +11,7 @@ import {
   type Pair,
   type Report,
   shown,
-} from '../kata/compare-walk.js';
+} from '../review/compare-walk.js';
 import { assignmentOf } from './audit-container.js';
 import type { CceContainer, CceEnvRule } from './cce-document.js';
 

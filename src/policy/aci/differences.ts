@@ -5,7 +5,7 @@
 import type { Difference } from '../../core/finding.js';
 import type { JsonValue } from '../../core/json.js';
 import { isJsonObject, sameJson } from '../../core/json-equal.js';
-import { allows, forbids, switched } from '../kata/compare-values.js';
+import { allows, forbids, switched } from '../review/compare-values.js';
 import {
   type CompareTable,
   comparePart,
@@ -13,7 +13,7 @@ import {
   type Pair,
   type Report,
   shown,
-} from '../kata/compare-walk.js';
+} from '../review/compare-walk.js';
 import { nameOfCceContainer } from './audit-container.js';
 import type { CceDocument, CceFlag, CcePoint } from './cce-document.js';
 import { CONTAINER_TABLE, compareEnvRules } from './differences-container.js';

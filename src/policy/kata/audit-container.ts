@@ -1,7 +1,9 @@
 /** Audit of one container of a policy: image, variables, secrets, privileges, mounts, identity. */
 import { mutableTagOf, ruleOfTag } from '../../core/image-tag.js';
 import type { JsonValue } from '../../core/json.js';
-import { findSecrets, optionBefore } from '../../core/secret.js';
+import { optionBefore } from '../../core/secret.js';
+import { capabilityHit, secretHits } from '../review/audit-hits.js';
+import { reachOf } from '../review/patterns.js';
 import { IMAGE_NAME } from './annotations.js';
 import type { Hit } from './audit-rules.js';
 import type { ContainerData, KataPolicyData } from './data.js';
@@ -9,7 +11,6 @@ import { POLICY_ANNOTATIONS } from './guests.js';
 import { readLayers } from './layers.js';
 import { annotationOf, isSandbox, nameOfContainer } from './match-containers.js';
 import { originOf, USUAL_SHARES } from './mount-origin.js';
-import { reachOf } from './patterns.js';
 import { meaningOfArgument, meaningOfValue, splitVariable } from './placeholders.js';
 import type { KataStandards } from './standards.js';
 
@@ -135,29 +136,6 @@ const auditSecrets: Check = ({ data }) => {
   return [...variables, ...words, ...probes, ...annotations];
 };
 
-function secretHits(text: string, name: string, where: string, path: string): readonly Hit[] {
-  const kinds = new Set(findSecrets(text, name).map(({ kind }) => kind));
-  return [...kinds].map((kind) => ({
-    id: 'secret-in-policy',
-    message: `${where} holds what looks like a ${kind}`.replace(/\ba (?=[aeiouAEIOU])/, 'an '),
-    path,
-  }));
-}
-
-/** Capabilities that are as good as all of them. */
-const STRONG_CAPABILITIES: ReadonlySet<string> = new Set(
-  [
-    'ALL',
-    'SYS_ADMIN',
-    'SYS_MODULE',
-    'SYS_PTRACE',
-    'SYS_RAWIO',
-    'SYS_BOOT',
-    'BPF',
-    'DAC_READ_SEARCH',
-  ].map((name) => `CAP_${name}`),
-);
-
 const auditPrivileges: Check = ({ data, policy }) => {
   const names = new Set(Object.values(data.OCI.Process.Capabilities).flat());
   const path = 'OCI.Process.Capabilities';
@@ -165,14 +143,7 @@ const auditPrivileges: Check = ({ data, policy }) => {
     return [{ id: 'privileged-container', message: 'the container has all privileges', path }];
   }
   const usual = new Set(['$(default_caps)', ...(policy.common.default_caps as readonly string[])]);
-  return [...names]
-    .filter((name) => !usual.has(name))
-    .map((name) => ({
-      id: 'capability-added',
-      message: `the container has the capability ${name}`,
-      path,
-      severity: STRONG_CAPABILITIES.has(name) ? 'high' : 'medium',
-    }));
+  return [...names].filter((name) => !usual.has(name)).map((name) => capabilityHit(name, path));
 };
 
 const auditMounts: Check = ({ data, policy }) => {

@@ -1,9 +1,9 @@
 /** Audit of what the host may ask for: rules, request defaults, and settings that apply to all containers. */
 import type { JsonValue } from '../../core/json.js';
 import { hideSecrets } from '../../core/secret.js';
+import { type PatternReach, reachOf, reachOfVariables } from '../review/patterns.js';
 import type { Hit, KataAuditId } from './audit-rules.js';
 import { findKnownRules, holesOf, isKnownRules } from './known-rules.js';
-import { type PatternReach, reachOf, reachOfVariables } from './patterns.js';
 import type { KataPolicy } from './read-policy.js';
 import type { Query } from './read-rules.js';
 import {

@@ -1,40 +1,33 @@
 /** What the audit of a kata policy looks for. Ids are stable; severities say how much a hit gives to the host. */
-
-import type { AuditRule, Finding, Severity } from '../../core/finding.js';
-import { TAG_RULES } from '../../core/image-tag.js';
-
-const rule = (severity: Severity, title: string, remedy: string) => ({ severity, title, remedy });
+import type { AuditRule } from '../../core/finding.js';
+import {
+  type AuditHit,
+  COMMON_RULES,
+  type RuleTable,
+  rule,
+  rulesOf,
+  withRemedies,
+} from '../review/audit-hits.js';
 
 const RULES = {
-  'allow-all': rule(
-    'critical',
-    'the host may run anything',
-    'generate a policy with `podseal policy` instead',
-  ),
+  ...COMMON_RULES,
+  ...withRemedies({
+    'exec-any': 'leave request_defaults.ExecProcessRequest empty and ExecProcessRequest at false',
+    'exec-allowed':
+      'remove the commands and patterns from request_defaults.ExecProcessRequest of the settings, and generate the policy again',
+    'image-unbound':
+      'use a guest that verifies image layers (--guest azl3), or enforce signed images in the guest by its image policy',
+    'request-open': 'set the request to false in the rules, or use the rules of podseal',
+    'debug-setting': 'switch it off in the settings, and generate the policy again',
+    'env-pattern-open':
+      'name the variables in the pattern and bound their values, with ^ at its start and $ at its end',
+    'secret-in-policy':
+      'release the secret to the attested guest instead (podseal release-policy), and replace it: who can read the manifest knows it',
+  }),
   'policy-replaceable': rule(
     'critical',
     'the host may replace the policy',
     'set SetPolicyRequest to false in the rules',
-  ),
-  'exec-any': rule(
-    'critical',
-    'the host may run any command in the containers',
-    'leave request_defaults.ExecProcessRequest empty and ExecProcessRequest at false',
-  ),
-  'exec-allowed': rule(
-    'high',
-    'the host may run some commands in the containers at any time',
-    'remove the commands and patterns from request_defaults.ExecProcessRequest of the settings, and generate the policy again',
-  ),
-  'image-unbound': rule(
-    'high',
-    'nothing ties a container to the content of its image',
-    'use a guest that verifies image layers (--guest azl3), or enforce signed images in the guest by its image policy',
-  ),
-  'request-open': rule(
-    'medium',
-    'the host may send a request that policies deny',
-    'set the request to false in the rules, or use the rules of podseal',
   ),
   'stdio-readable': rule(
     'medium',
@@ -45,11 +38,6 @@ const RULES = {
     'high',
     'the host may write to the input of containers',
     'set request_defaults.WriteStreamRequest to false in the settings',
-  ),
-  'debug-setting': rule(
-    'high',
-    'a setting meant for debugging is on',
-    'switch it off in the settings, and generate the policy again',
   ),
   'copy-file-open': rule(
     'high',
@@ -70,37 +58,6 @@ const RULES = {
     'low',
     'a variable may have one of several values',
     'name the variable once; a value of the manifest does not replace that of the image',
-  ),
-  'env-pattern-open': rule(
-    'high',
-    'a pattern lets variables through that generated policies deny',
-    'name the variables in the pattern and bound their values, with ^ at its start and $ at its end',
-  ),
-  'secret-in-policy': rule(
-    'high',
-    'the policy holds a secret in clear text',
-    'release the secret to the attested guest instead (podseal release-policy), and replace it: who can read the manifest knows it',
-  ),
-  ...TAG_RULES,
-  'privileged-container': rule(
-    'high',
-    'a container has all privileges',
-    'remove privileged: true, and add the capabilities that are needed one by one',
-  ),
-  'capability-added': rule(
-    'medium',
-    'a container has a capability beyond the default ones',
-    'remove the capability from securityContext.capabilities.add, unless it is needed',
-  ),
-  'host-shared-mount': rule(
-    'low',
-    'the host provides the content of a mount, and can read and change it',
-    'have the program treat the content as untrusted, or bake it into the image',
-  ),
-  'mount-source-open': rule(
-    'medium',
-    'a mount takes any source',
-    'use a volume whose source the policy can check',
   ),
   'guest-path-mounted': rule(
     'medium',
@@ -162,39 +119,15 @@ const RULES = {
     'the rules of the reference let something through that they seem to check',
     'use the rules of podseal for this guest, which refuse it',
   ),
-} as const satisfies Record<string, Omit<AuditRule, 'id'>>;
+} as const satisfies RuleTable;
 
 export type KataAuditId = keyof typeof RULES;
 
 /** All rules, in the order of the table. */
-export const KATA_AUDIT_RULES: readonly AuditRule[] = Object.entries(RULES).map(([id, row]) => ({
-  id,
-  ...row,
-}));
+export const KATA_AUDIT_RULES: readonly AuditRule[] = rulesOf(RULES);
 
-/** What an audit says of one hit; the rest comes from its rule. */
-export interface Hit {
-  readonly id: KataAuditId;
-  readonly message: string;
-  /** Path in the policy's data. */
-  readonly path?: string;
-  /** The part of the policy that it is about. */
-  readonly part?: string;
-  /** Instead of the rule's. */
-  readonly severity?: Severity;
-  readonly remedy?: string;
-}
+/** What an audit says of one hit. */
+export type Hit = AuditHit<KataAuditId>;
 
-/** The finding of a hit in the policy of `subject` at a place. */
-export function findingOf(hit: Hit, subject: string, place: Finding['place']): Finding {
-  const row = RULES[hit.id];
-  return {
-    id: hit.id,
-    severity: hit.severity ?? row.severity,
-    message: hit.message,
-    subject: [subject, hit.part].filter((part) => part !== undefined && part !== '').join(', '),
-    place,
-    ...(hit.path === undefined ? {} : { path: hit.path }),
-    remedy: hit.remedy ?? row.remedy,
-  };
-}
+/** The row of a rule. */
+export const kataRule = (id: KataAuditId) => RULES[id];

@@ -1,19 +1,17 @@
 /** A policy -> how open it is to the host, as findings. What is not reported was looked at; see `KATA_AUDIT_RULES`. */
-import { type Finding, type Place, sortFindings } from '../../core/finding.js';
+import { type Finding, sortFindings } from '../../core/finding.js';
+import { type AuditSubject, findingOf } from '../review/audit-hits.js';
+import { reachOf } from '../review/patterns.js';
 import { SANDBOX_NAME, SANDBOX_NAMESPACE } from './annotations.js';
 import { auditContainer } from './audit-container.js';
 import { auditRequests } from './audit-requests.js';
-import { findingOf, type Hit } from './audit-rules.js';
+import { type Hit, kataRule } from './audit-rules.js';
 import { annotationOf, isSandbox } from './match-containers.js';
-import { reachOf } from './patterns.js';
 import type { KataPolicy } from './read-policy.js';
 import type { KataSettings } from './settings.js';
 import { readStandards } from './standards.js';
 
-export interface KataAuditContext {
-  /** The workload, for people; may be empty. */
-  readonly subject: string;
-  readonly place: Place;
+export interface KataAuditContext extends AuditSubject {
   /** Names of our rules by the digest of their content. */
   readonly ownRules: ReadonlyMap<string, string>;
   /** The settings of podseal for every guest: values from them are no findings. */
@@ -37,7 +35,7 @@ export function auditKataPolicy(policy: KataPolicy, context: KataAuditContext): 
         : auditContainer({ data: container, index, policy: data, standards, toldImages }),
     ),
   ];
-  return sortFindings(hits.map((hit) => findingOf(hit, context.subject, context.place)));
+  return sortFindings(hits.map((hit) => findingOf(hit, kataRule(hit.id), context)));
 }
 
 /** What holds for the pod: the same in all of its containers. */

@@ -3,7 +3,13 @@ import type { DifferenceKind } from '../../core/finding.js';
 import type { JsonValue } from '../../core/json.js';
 import { sameJson } from '../../core/json-equal.js';
 import { hideInAssignment } from '../../core/secret.js';
-import { type Comparator, differs, elementsOf, type Report, shown } from './compare-walk.js';
+import {
+  type Comparator,
+  differs,
+  elementsOf,
+  type Report,
+  shown,
+} from '../review/compare-walk.js';
 import { type Freedom, meaningOfArgument, meaningOfValue, splitVariable } from './placeholders.js';
 
 const FREEDOMS: readonly Freedom[] = ['fixed', 'pattern', 'any'];

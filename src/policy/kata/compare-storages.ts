@@ -14,7 +14,7 @@ import {
   type Pair,
   type Report,
   showValue,
-} from './compare-walk.js';
+} from '../review/compare-walk.js';
 import { type LayerBinding, readLayers } from './layers.js';
 
 /** `Mounts`. */

@@ -5,16 +5,16 @@
 import type { Difference } from '../../core/finding.js';
 import type { JsonObject, JsonValue } from '../../core/json.js';
 import { recordOf } from '../../core/record.js';
-import { compareContainers } from './compare-container.js';
-import { compareVolumes } from './compare-storages.js';
-import { allows, allowsKeys, forbids, grants, masks, switched } from './compare-values.js';
+import { allows, allowsKeys, forbids, grants, masks, switched } from '../review/compare-values.js';
 import {
   type Comparator,
   type CompareTable,
   comparePart,
   differs,
   type Report,
-} from './compare-walk.js';
+} from '../review/compare-walk.js';
+import { compareContainers } from './compare-container.js';
+import { compareVolumes } from './compare-storages.js';
 import { isKnownRules, nameOfRules } from './known-rules.js';
 import {
   type ContainerMatch,

@@ -59,9 +59,18 @@ describe('auditCcePolicy', () => {
     ['high capability-added', caps('CAP_SYS_ADMIN')],
     ['medium capability-added', caps('CAP_NET_ADMIN')],
     ['low capabilities-of-guest', { capabilities: null }],
-    ['low new-privileges-allowed', { no_new_privileges: false }],
+    ['info new-privileges-allowed', { no_new_privileges: false }],
     ['info seccomp-missing', { seccomp_profile_sha256: '' }],
-    ['medium user-any', user('any')],
+    ['low user-any', user('any')],
+    [
+      'medium user-any',
+      {
+        user: {
+          ...user('any').user,
+          group_idnames: [{ pattern: '2000', strategy: 'id' }],
+        },
+      },
+    ],
     ['medium user-any', user('re2', '.*')],
     ['low host-shared-mount', mount('sandbox:///tmp/atlas/azureFileVolume/.+')],
     ['low host-shared-mount', mount('plan9://')],
@@ -86,13 +95,13 @@ describe('auditCcePolicy', () => {
     fragments: [{ ...INFRASTRUCTURE, minimum_svn: '4', ...change }],
   });
   it.each<[expected: string, policy: object]>([
-    ['info properties-readable', { allow_properties_access: true }],
+    ['info generator-defaults', { allow_properties_access: true }],
     ['medium debug-setting', { allow_dump_stacks: true }],
     ['medium debug-setting', { allow_runtime_logging: true }],
     ['low host-network-allowed', { allow_host_network: true }],
-    ['medium env-dropping-allowed', { allow_environment_variable_dropping: true }],
+    ['info generator-defaults', { allow_environment_variable_dropping: true }],
     ['high storage-unencrypted', { allow_unencrypted_scratch: true }],
-    ['low capability-dropping-allowed', { allow_capability_dropping: true }],
+    ['info generator-defaults', { allow_capability_dropping: true }],
     ['low log-dropping-allowed', { allow_log_provider_dropping: true }],
     ['medium fragment-issuer', fragment({ issuer: 'did:x509:0:sha256:x::eku:1.2', feed: 'f' })],
     ['low fragment-svn', fragment({ minimum_svn: '1' })],
@@ -108,6 +117,45 @@ describe('auditCcePolicy', () => {
     ],
   ])('tells %s of the policy', (expected, policy) => {
     expect(told({}, policy)).toEqual([expected]);
+  });
+
+  it('tells once what each container has, and all that generators leave open in one', () => {
+    const plain = { ...TIGHT, allow_stdio_access: true, no_new_privileges: false };
+    const containers = Array.from({ length: 12 }, (_, i) => ({ ...plain, name: `c${i}` }));
+    const policy = {
+      containers,
+      allow_properties_access: true,
+      allow_environment_variable_dropping: true,
+      allow_capability_dropping: true,
+    };
+    const names = 'group, containers c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more';
+    expect(
+      auditWith({}, policy).map(({ id, severity, subject }) => [id, severity, subject]),
+    ).toEqual([
+      ['generator-defaults', 'info', 'group'],
+      ['stdio-readable', 'info', names],
+      ['new-privileges-allowed', 'info', names],
+    ]);
+  });
+
+  it('keeps containers apart that differ, and leaves out images that are judged elsewhere', () => {
+    const containers = ['a', 'b'].map((name) => ({
+      ...TIGHT,
+      name,
+      id: `example.org/${name}:1`,
+      user: user(name === 'a' ? 'any' : 're2', '.*').user,
+    }));
+    const text = policyText({ ...CLOSED, containers });
+    const found = auditCcePolicy(readCcePolicy(text, 'p.rego'), {
+      subject: '',
+      place: { file: 'p.rego' },
+      toldImages: new Set(['example.org/a:1']),
+    });
+    expect(found.map(({ id, severity, subject }) => `${severity} ${id} ${subject}`)).toEqual([
+      'medium user-any container b',
+      'low user-any container a',
+      'low image-mutable-tag container b',
+    ]);
   });
 
   const withPoint = (point: string, value: string) =>

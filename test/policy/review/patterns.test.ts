@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reachOf, reachOfVariables } from '../../../src/policy/kata/patterns.js';
+import { reachOf, reachOfVariables } from '../../../src/policy/review/patterns.js';
 import { ownSettings } from '../../support/golden-policies.js';
 
 describe('reach of patterns', () => {
