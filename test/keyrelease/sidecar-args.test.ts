@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import {
+  buildCertificateRequest,
+  completeCertificateSource,
+  parseTcb,
+} from '../../src/keyrelease/collateral.js';
+import { readSidecarArgs } from '../../src/keyrelease/sidecar-args.js';
+
+const refusal = (code: string) => expect.objectContaining({ code });
+
+describe('certificate sources', () => {
+  it.each(['', 'g', '12345678901234567', '0x12', '-1'])('refuse the TCB %j', (text) =>
+    expect(() => parseTcb(text)).toThrow(refusal('CERTIFICATE_SOURCE_INVALID')),
+  );
+  it('write every digit of the TCB', () => {
+    const source = completeCertificateSource('AzCache', {});
+    const { url } = buildCertificateRequest(source, 'ab'.repeat(64), 0x07n);
+    expect(url).toContain('/0000000000000007?');
+  });
+});
+
+describe('SkrSideCarArgs', () => {
+  const of = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64');
+  it('may be empty, and ignore what they do not know', () => {
+    expect(readSidecarArgs('')).toEqual({});
+    expect(
+      readSidecarArgs(
+        of({ other: 1, identity: { client_id: 'c' }, maaconfig: { user_agent: 'u' } }),
+      ),
+    ).toEqual({
+      clientId: 'c',
+      userAgent: 'u',
+    });
+  });
+  it.each([
+    '!',
+    'e30',
+    Buffer.from('[]').toString('base64'),
+    Buffer.from('{').toString('base64'),
+    of({ certcache: { endpoint_type: 'Mine' } }),
+    of({ certcache: { endpoint_type: 'AMD', endpoint: 'https://x' } }),
+    of({ certcache: { endpoint_type: 'AMD', endpoint: 'x@y/z' } }),
+    of({ identity: { client_id: 7 } }),
+  ])('refuse %s', (text) =>
+    expect(() => readSidecarArgs(text)).toThrow(refusal('SIDECAR_ARGS_INVALID')),
+  );
+});
