@@ -3,9 +3,13 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type Client,
+  type ClientDuplexStream,
   type ClientUnaryCall,
   credentials,
+  type GrpcObject,
   loadPackageDefinition,
+  type ServiceClientConstructor,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -56,27 +60,43 @@ let sidecar: Sidecar;
 const atEnd: (() => void | Promise<void>)[] = [];
 const SECRET = Buffer.from('a layer key that nobody may log!');
 
+type Fields = Readonly<Record<string, string | Buffer>>;
+
+/** The stubs of both services; grpc-js makes them from the proto text. */
+interface KeyProviderClient extends Client {
+  readonly [method: string]: unknown;
+}
 type Unary = (
+  this: Client,
   input: object,
-  callback: (error: ServiceError | null, answer: Record<string, string | Buffer>) => void,
+  callback: (error: ServiceError | null, answer: Fields) => void,
 ) => ClientUnaryCall;
 
+interface ReflectionClient extends Client {
+  ServerReflectionInfo(): ClientDuplexStream<
+    { readonly list_services: string },
+    { readonly list_services_response: { readonly service: readonly { readonly name: string }[] } }
+  >;
+}
+
 /** A stub of a service from a proto text. */
-function clientOf(text: string, path: readonly string[]): Record<string, Unary> {
+function clientOf(text: string, path: readonly string[]): Client {
   const file = join(standIns.folder, `${path.at(-1)}.proto`);
   writeFileSync(file, text);
-  const root = loadPackageDefinition(loadSync(file, { keepCase: true })) as Record<string, unknown>;
-  // biome-ignore lint/suspicious/noExplicitAny: grpc-js types what it loads so
-  const Service = path.reduce((at, name) => at[name], root as any);
+  let at: GrpcObject[string] = loadPackageDefinition(loadSync(file, { keepCase: true }));
+  for (const name of path) at = (at as GrpcObject)[name]!;
+  const Service = at as ServiceClientConstructor;
   const client = new Service(`127.0.0.1:${sidecar.port}`, credentials.createInsecure());
   atEnd.push(() => client.close());
   return client;
 }
 
-function call(name: string, input: object): Promise<Record<string, string | Buffer>> {
-  const client = clientOf(PROTO, ['key_provider', 'KeyProviderService']);
+function call(name: string, input: object): Promise<Fields> {
+  const client = clientOf(PROTO, ['key_provider', 'KeyProviderService']) as KeyProviderClient;
   return new Promise((done, failed) => {
-    client[name]!(input, (error, answer) => (error === null ? done(answer) : failed(error)));
+    (client[name] as Unary).call(client, input, (error, answer) =>
+      error === null ? done(answer) : failed(error),
+    );
   });
 }
 
@@ -138,12 +158,12 @@ afterAll(async () => {
 
 describe('the key provider', () => {
   it('says what it serves', async () => {
-    const client = clientOf(REFLECTION, ['grpc', 'reflection', 'v1', 'ServerReflection']);
+    const path = ['grpc', 'reflection', 'v1', 'ServerReflection'];
+    const client = clientOf(REFLECTION, path) as ReflectionClient;
     const names = await new Promise<string[]>((done, failed) => {
-      // biome-ignore lint/suspicious/noExplicitAny: a stream of a loaded service
-      const stream = (client as any).ServerReflectionInfo();
-      stream.on('data', (answer: { list_services_response: { service: { name: string }[] } }) => {
-        done(answer.list_services_response.service.map(({ name }) => name));
+      const stream = client.ServerReflectionInfo();
+      stream.on('data', ({ list_services_response: { service } }) => {
+        done(service.map(({ name }: { name: string }) => name));
         stream.end();
       });
       stream.on('error', failed);
