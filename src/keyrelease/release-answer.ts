@@ -8,13 +8,12 @@ import type { ToolError } from '../core/error.js';
 import { type JsonObject, type JsonValue, parseJson, parseJsonBytes } from '../core/json.js';
 import { isJsonObject } from '../core/json-equal.js';
 import { LIMITS } from '../core/limits.js';
-import { type Certificate, fingerprintOf, parseCertificate } from '../core/x509.js';
-import { findPath } from '../core/x509-chain.js';
-import { extendedKeyUsageOf } from '../core/x509-extensions.js';
+import { type Certificate, parseCertificate } from '../core/x509.js';
 import type { KeyId } from './hosts.js';
 import { parseJws, verifyRs256 } from './jws.js';
 import { isWrapAlgorithm, unwrapReleasedKey, type WrapAlgorithm } from './key-unwrap.js';
 import { buildReleasedJwk } from './released-key.js';
+import { certificateProblem } from './vault-certificate.js';
 
 /** Codes of refusals, in the order of the checks. */
 export const RELEASE_REASONS = {
@@ -86,7 +85,8 @@ function openAnswer(body: string, expectation: ReleaseExpectation): string {
   const [leaf, ...others] = certificatesOf(header);
   if (leaf === undefined) throw new Refusal('certificate-missing', 'x5c is empty');
   if (!isSignedBy(jws, leaf)) throw new Refusal('jws-signature', 'it does not fit');
-  checkCertificate(leaf, others, header, expectation);
+  const problem = certificateProblem(leaf, others, header['x5t#S256'], expectation);
+  if (problem !== undefined) throw new Refusal(problem.reason, problem.detail);
   const { enc, key } = checkPayload(payload, expectation);
   return unwrap(key, enc, expectation.wrappingKey);
 }
@@ -117,52 +117,6 @@ function isSignedBy(jws: Parameters<typeof verifyRs256>[0], leaf: Certificate): 
   } catch {
     return false;
   }
-}
-
-const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
-const ANY_USAGE = '2.5.29.37.0';
-
-function checkCertificate(
-  leaf: Certificate,
-  others: readonly Certificate[],
-  header: JsonObject,
-  { roots, now, host }: ReleaseExpectation,
-): void {
-  const detail = chainProblem(leaf, others, roots, now);
-  if (detail !== undefined) throw new Refusal('certificate-chain', detail);
-  const name = host.replace(/:[0-9]+$/, '');
-  if (leaf.x509.checkHost(name, { subject: 'never' }) === undefined) {
-    throw new Refusal('certificate-name', `want ${name}`);
-  }
-  const usages = tryParse(() => extendedKeyUsageOf(leaf) ?? [SERVER_AUTH]);
-  if (usages?.some((usage) => usage === SERVER_AUTH || usage === ANY_USAGE) !== true) {
-    throw new Refusal('certificate-name', 'the certificate is not for a server');
-  }
-  const thumbprint = header['x5t#S256'];
-  if (thumbprint === undefined) return;
-  const own = fingerprintOf(leaf);
-  const hex = own.toString('hex').toUpperCase();
-  if (thumbprint !== own.toString('base64url') && String(thumbprint).toUpperCase() !== hex) {
-    throw new Refusal('certificate-thumbprint', 'x5t#S256 is of another certificate');
-  }
-}
-
-/** Why no path leads from the leaf to one of the roots. A root inside x5c is trusted only if it is among `roots`. */
-function chainProblem(
-  leaf: Certificate,
-  others: readonly Certificate[],
-  roots: readonly Certificate[],
-  now: number,
-): string | undefined {
-  const issuers = new Set([leaf, ...others].map(({ issuer }) => issuer.der.toString('hex')));
-  const candidates = roots.filter((root) => issuers.has(root.subject.der.toString('hex')));
-  let detail = 'no trusted root has issued it';
-  for (const root of candidates) {
-    const result = findPath([leaf, ...others, root], now);
-    if ('path' in result) return undefined;
-    detail = result.problems[0]?.message ?? detail;
-  }
-  return detail;
 }
 
 interface WrappedKey {

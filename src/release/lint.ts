@@ -3,7 +3,7 @@
  * judged by what an entry as a whole requires, through nested groups.
  */
 import { type AuditRule, type Finding, sortFindings } from '../core/finding.js';
-import { claimKind, plainClaim } from './claims.js';
+import { type ClaimKind, claimKind, plainClaim } from './claims.js';
 import {
   type AuthorityNode,
   type ClaimNode,
@@ -157,18 +157,28 @@ class Linter {
 }
 
 /** Why it is not documented how the service decides this condition. */
-function doubtOf(
-  { operator, value }: ClaimNode,
-  kind: ReturnType<typeof claimKind>,
-): string | undefined {
+function doubtOf({ operator, value }: ClaimNode, kind: ClaimKind | undefined): string | undefined {
   if (typeof value === 'boolean') return 'a boolean value is outside the grammar, write it as text';
   if (operator === 'exists') {
     if (value !== 'true') return 'only exists "true" is documented';
     return kind === 'object' ? 'the claim is not a single value' : undefined;
   }
   if (kind === 'object') return 'the claim is not a single value';
-  if (operator === 'equals' || operator === 'notEquals') return undefined;
-  return typeof value === 'number' ? undefined : 'how texts are ordered is not documented';
+  if (operator === 'equals' || operator === 'notEquals') return doubtOfForm(value, kind);
+  if (typeof value !== 'number') return 'how texts are ordered is not documented';
+  return kind === 'number' || kind === undefined ? undefined : 'the claim is not a number';
+}
+
+/** Why it is not documented whether the value is that of a claim of the kind, which has one way to write each value. */
+function doubtOfForm(value: string | number, kind: ClaimKind | undefined): string | undefined {
+  if (typeof value === 'number') {
+    const texts = kind === 'text' || typeof kind === 'object';
+    return texts ? 'a number is compared with a text' : undefined;
+  }
+  const plain =
+    kind === 'boolean' ? value.toLowerCase() : kind === 'number' ? String(Number(value)) : value;
+  const alike = kind === 'boolean' ? /^(true|false)$/.test(plain) : value.trim() !== '';
+  return plain !== value && plain !== 'NaN' && alike ? 'the value is written otherwise' : undefined;
 }
 
 /** True if the node can hold only where a condition that meets `test` holds. */

@@ -1,8 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonValue } from '../../src/core/json.js';
+import type { JsonObject, JsonValue } from '../../src/core/json.js';
+import { CLAIM_NAMES, claimKind } from '../../src/release/claims.js';
 import { editReleasePolicy } from '../../src/release/edit.js';
 import { printReleasePolicyDocument } from '../../src/release/encode.js';
-import { readReleasePolicyValue } from '../../src/release/grammar.js';
+import { evaluateReleasePolicy } from '../../src/release/evaluate.js';
+import { OPERATORS, readReleasePolicyValue } from '../../src/release/grammar.js';
 import { blockingFindings, lintReleasePolicy } from '../../src/release/lint.js';
 import { buildReleasePolicy, parseMeasurement } from '../../src/release/release-policy.js';
 
@@ -97,6 +100,77 @@ describe('lint', () => {
       'release-old-version',
       'release-duplicate',
     ]);
+  });
+});
+
+describe('what is not documented', () => {
+  const blocks = (condition: object, authority = AUTHORITY) =>
+    blockingFindings(lint([...GOOD, condition], authority)).length > 0;
+
+  it('may be stored nowhere, whatever else the policy requires', () => {
+    expect(blocks({ claim: 'x-ms-ver', equals: '1.0' })).toBe(false);
+    for (const condition of [
+      { claim: 'x-ms-sevsnpvm-is-debuggable', equals: false },
+      { claim: 'x-ms-sevsnpvm-smt-allowed', equals: 'True' },
+      { claim: 'x-ms-sevsnpvm-guestsvn', equals: '02' },
+      { claim: 'x-ms-sevsnpvm-guestsvn', notEquals: ' 2' },
+      { claim: 'x-ms-sevsnpvm-guestsvn', greater: '1' },
+      { claim: 'x-ms-ver', less: 2 },
+      { claim: 'x-ms-ver', equals: 1 },
+      { claim: 'x-ms-runtime.keys', exists: 'true' },
+      { claim: 'x-ms-isolation-tee', equals: 'x' },
+      { claim: 'x-ms-ver', exists: 'false' },
+    ]) {
+      expect(blocks(condition), JSON.stringify(condition)).toBe(true);
+    }
+    const host = AUTHORITY.slice('https://'.length);
+    for (const authority of [host, `${AUTHORITY}/`, AUTHORITY.toUpperCase()]) {
+      expect(blockingFindings(lint(GOOD, authority)), authority).not.toEqual([]);
+    }
+  });
+
+  /** Whatever the evaluation is unsure about, for any values of the claims, must not be stored. */
+  it('is all that evaluation is unsure about', () => {
+    const claimValue = (claim: string): fc.Arbitrary<JsonValue> => {
+      const kind = claimKind(claim);
+      if (kind === 'boolean') return fc.boolean();
+      if (kind === 'number') return fc.integer({ min: 0, max: 3 });
+      if (kind === 'object') return fc.constant({ keys: [{}] });
+      return fc.constantFrom('1', '2', 'a'.repeat(64));
+    };
+    const wanted = fc.oneof(
+      fc.constantFrom<JsonValue>('1', '02', ' 2', '2.0', '0x2', '1e0', '', 'a'.repeat(64), 'A'),
+      fc.constantFrom<JsonValue>('true', 'false', 'False', 'TRUE', true, false),
+      fc.integer({ min: 0, max: 3 }),
+    );
+    const trial = fc
+      .constantFrom(...CLAIM_NAMES.filter((claim) => !claim.includes('.') && claim !== 'iss'))
+      .chain((claim) =>
+        fc.record({
+          claim: fc.constant(claim),
+          operator: fc.constantFrom(...OPERATORS),
+          wanted,
+          value: claimValue(claim),
+        }),
+      );
+    let unsure = 0;
+    fc.assert(
+      fc.property(trial, ({ claim, operator, wanted: value, value: found }) => {
+        const condition = { claim, [operator]: value };
+        const tested = {
+          version: '1.0.0',
+          anyOf: [{ authority: AUTHORITY, allOf: [condition] }],
+        } as unknown as JsonValue;
+        const claims: JsonObject = { iss: AUTHORITY, [claim]: found };
+        const policy = readReleasePolicyValue(tested, 'p');
+        if (evaluateReleasePolicy(policy, claims).decision !== 'unsure') return;
+        unsure += 1;
+        const findings = lintReleasePolicy(policy, 'p').map(({ id }) => id);
+        expect(findings, JSON.stringify(condition)).toContain('release-undocumented');
+      }),
+      { seed: 20261122, numRuns: 3000 },
+    );
+    expect(unsure).toBeGreaterThan(100);
   });
 });
 

@@ -1,0 +1,83 @@
+/** The certificate with which a vault signs: it must chain to a trusted root now, and be a server's of the vault's name. */
+import { ToolError } from '../core/error.js';
+import type { JsonValue } from '../core/json.js';
+import { type Certificate, fingerprintOf } from '../core/x509.js';
+import { findPath } from '../core/x509-chain.js';
+import { extendedKeyUsageOf } from '../core/x509-extensions.js';
+
+export interface VaultCertificateRules {
+  /** `HOST[:PORT]` of the vault that was asked. */
+  readonly host: string;
+  /** Certificates that end a trusted chain. */
+  readonly roots: readonly Certificate[];
+  /** Seconds since 1970. */
+  readonly now: number;
+}
+
+export interface VaultCertificateProblem {
+  readonly reason: 'certificate-chain' | 'certificate-name' | 'certificate-thumbprint';
+  /** Lower case, no full stop. */
+  readonly detail: string;
+}
+
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+const ANY_USAGE = '2.5.29.37.0';
+
+/**
+ * The first thing that is wrong with `leaf`; undefined if nothing is. `others` are the further certificates of the answer,
+ * which make a path but are no roots; `thumbprint` is the header's `x5t#S256`, if there is one.
+ */
+export function certificateProblem(
+  leaf: Certificate,
+  others: readonly Certificate[],
+  thumbprint: JsonValue | undefined,
+  { roots, now, host }: VaultCertificateRules,
+): VaultCertificateProblem | undefined {
+  const detail = chainProblem(leaf, others, roots, now);
+  if (detail !== undefined) return { reason: 'certificate-chain', detail };
+  const name = host.replace(/:[0-9]+$/, '');
+  if (leaf.x509.checkHost(name, { subject: 'never' }) === undefined) {
+    return { reason: 'certificate-name', detail: `want ${name}` };
+  }
+  if (!isForServers(leaf)) {
+    return { reason: 'certificate-name', detail: 'the certificate is not for a server' };
+  }
+  if (thumbprint === undefined || isThumbprintOf(leaf, thumbprint)) return undefined;
+  return { reason: 'certificate-thumbprint', detail: 'x5t#S256 is of another certificate' };
+}
+
+/** Why no path leads from the leaf to one of the roots. A root among `others` is trusted only if it is among `roots`. */
+function chainProblem(
+  leaf: Certificate,
+  others: readonly Certificate[],
+  roots: readonly Certificate[],
+  now: number,
+): string | undefined {
+  const issuers = new Set([leaf, ...others].map(({ issuer }) => issuer.der.toString('hex')));
+  const candidates = roots.filter((root) => issuers.has(root.subject.der.toString('hex')));
+  let detail = 'no trusted root has issued it';
+  for (const root of candidates) {
+    const result = findPath([leaf, ...others, root], now);
+    if ('path' in result) return undefined;
+    detail = result.problems[0]?.message ?? detail;
+  }
+  return detail;
+}
+
+/** True where the extended key usage is absent or names servers; one that cannot be read names nobody. */
+function isForServers(leaf: Certificate): boolean {
+  try {
+    const usages = extendedKeyUsageOf(leaf) ?? [SERVER_AUTH];
+    return usages.some((usage) => usage === SERVER_AUTH || usage === ANY_USAGE);
+  } catch (error) {
+    if (error instanceof ToolError) return false;
+    throw error;
+  }
+}
+
+/** SHA-256 of the DER, as base64url or, as some vaults write it, in hex. */
+function isThumbprintOf(leaf: Certificate, thumbprint: JsonValue): boolean {
+  const own = fingerprintOf(leaf);
+  if (thumbprint === own.toString('base64url')) return true;
+  return String(thumbprint).toUpperCase() === own.toString('hex').toUpperCase();
+}
