@@ -12,7 +12,8 @@ export {
   summarizeAudit,
 } from './review/audit.js';
 export { loadReviewBase } from './review/base.js';
-export { checkEmbedded, diffInputs } from './review/diff.js';
+export { checkedAciPolicies, checkedKataPolicies, checkPolicies } from './review/check.js';
+export { diffInputs } from './review/diff.js';
 export { diffJson, diffPage, hasDifference, summarizeDiffs } from './review/diff-page.js';
 export { readReviewInput } from './review/read.js';
 export { showInput, showJson, showPage } from './review/show.js';

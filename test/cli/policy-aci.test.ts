@@ -115,7 +115,7 @@ describe('templates', () => {
     const missing = await check();
     expect([missing.status, missing.stdout]).toEqual([
       11,
-      expect.stringContaining('containerGroups web: holds no policy'),
+      expect.stringContaining('the workload has no policy yet'),
     ]);
     expect(read('template.json')).toBe(TEMPLATE);
     await run('template.json', ...PARAMETERS);
@@ -123,13 +123,15 @@ describe('templates', () => {
     const other = await check('--debug-mode', '--json');
     expect(other.status).toBe(11);
     expect(JSON.parse(other.stdout)).toMatchObject({
-      format: 'podseal.check/v1',
-      workloads: [
+      format: 'podseal.diff/v1',
+      before: 'template.json',
+      after: 'generated',
+      policies: [
         {
-          name: 'web',
-          state: 'differs',
-          changes: expect.arrayContaining([
-            { path: 'allow_dump_stacks', before: false, after: true },
+          workload: 'containerGroup web',
+          isSame: false,
+          differences: expect.arrayContaining([
+            expect.objectContaining({ kind: 'widened', path: 'allow_dump_stacks' }),
           ]),
         },
       ],

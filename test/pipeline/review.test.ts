@@ -5,12 +5,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ToolError } from '../../src/core/error.js';
 import type { Notice } from '../../src/core/notice.js';
 import { encodeInitdata, printInitdata } from '../../src/measurement/initdata.js';
+import { generateAci } from '../../src/pipeline/aci/generate.js';
 import type { ReviewBase } from '../../src/pipeline/review/base.js';
 import {
   AUDIT_RULES,
   auditInput,
   auditJson,
-  checkEmbedded,
+  checkedAciPolicies,
+  checkedKataPolicies,
+  checkPolicies,
   diffInputs,
   diffJson,
   hasDifference,
@@ -23,6 +26,7 @@ import {
   summarizeDiffs,
 } from '../../src/pipeline/review.js';
 import type { GeneratedPolicy } from '../../src/pipeline.js';
+import { aciRequest, containerGroup, plainAciPorts } from '../support/container-groups.js';
 import { goldenPolicy } from '../support/golden-policies.js';
 import { editJson } from '../support/json-edit.js';
 
@@ -238,8 +242,8 @@ describe('checks of manifests', () => {
 
   function check(annotations: Readonly<Record<string, string>>) {
     const manifest = { file: 'file', text: pod('p', annotations) };
-    const [only] = checkEmbedded([manifest], [generated(base64(policy), 'x')], base, () => {});
-    return only!;
+    const policies = checkedKataPolicies([manifest], [generated(base64(policy), 'x')]);
+    return checkPolicies(policies, base, () => {})[0]!;
   }
 
   it('pass where the policy is the generated one', () => {
@@ -264,6 +268,41 @@ describe('checks of manifests', () => {
     const found = check(annotations as Record<string, string>);
     expect(found.isSame).toBe(false);
     expect(found.differences.map((one) => one.message)).toEqual([message]);
+  });
+
+  it('are the same for container groups', async () => {
+    const group = containerGroup({ source: 'vn2', kind: 'Pod', name: 'p', at: 'p.yaml:1:1' });
+    const made = await generateAci(aciRequest(group), plainAciPorts());
+    const other = await generateAci({ ...aciRequest(group), stdio: false }, plainAciPorts());
+    const results = [undefined, '', made[0]?.value, other[0]?.value, 'AAAA', 'A', '[x]'].map(
+      (existing) => {
+        const [one] = checkedAciPolicies(made, 'vn2');
+        return checkPolicies([{ ...one!, existing }], base, () => {})[0]!;
+      },
+    );
+    expect(
+      results.map(({ isSame, differences }) => [
+        isSame,
+        ...differences.map(({ kind, subject, message }) => `${kind} ${subject}: ${message}`),
+      ]),
+    ).toEqual([
+      [false, 'added policy: the workload has no policy yet'],
+      [false, 'added policy: the workload has no policy yet'],
+      [true],
+      [
+        false,
+        'widened container app: the host may read the output and write to the input now',
+        'widened container pause-container: the host may read the output and write to the input now',
+      ],
+      ...[
+        'the decoded text is not a policy',
+        'the value is not base64',
+        'the value is not base64',
+      ].map((why) => [false, `changed policy: the policy that is there cannot be read: ${why}`]),
+    ]);
+    for (const { workload, after } of results) {
+      expect([workload, after?.measurement]).toEqual(['Pod p', made[0]?.measurement]);
+    }
   });
 
   it('fail on one byte', () => {

@@ -1,5 +1,5 @@
 /** `podseal policy` for ACI guests (targets aci and vn2). */
-import { EXIT, ToolError } from '../../core/error.js';
+import { ToolError } from '../../core/error.js';
 import type { Terminal } from '../../io/terminal.js';
 import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
 import type { AciInput } from '../../pipeline/aci/sources.js';
@@ -131,16 +131,13 @@ async function generate(
   }
 }
 
-/** Says of each group whether it holds the policy that would be generated; nothing is written. */
-async function check({ policies, options, terminal, context, target }: Delivery): Promise<void> {
-  const { compareEmbedded, printEmbedded } = await import('../../pipeline/aci/check.js');
-  const results = policies.map(compareEmbedded);
-  await terminal.product(
-    options.json === true
-      ? `${JSON.stringify({ format: 'podseal.check/v1', target, workloads: results, notices: terminal.notices }, null, 2)}\n`
-      : results.map(printEmbedded).join(''),
-  );
-  if (results.some(({ state }) => state !== 'same')) context.finish(EXIT.differs);
+/** Compares what the manifests hold with the policies; nothing is written. */
+async function check(delivery: Delivery): Promise<void> {
+  const [{ checkedAciPolicies }, { printCheck }] = await Promise.all([
+    import('../../pipeline/review.js'),
+    import('./check.js'),
+  ]);
+  await printCheck(checkedAciPolicies(delivery.policies, delivery.target), delivery);
 }
 
 /** Gives the product in the forms that are wanted. */

@@ -1,5 +1,5 @@
 /** `podseal policy` for kata guests (targets aks and kata). */
-import { EXIT, ToolError } from '../../core/error.js';
+import { ToolError } from '../../core/error.js';
 import type { Terminal } from '../../io/terminal.js';
 import type { GeneratedPolicy, KataRequest } from '../../pipeline.js';
 import type { TextFile } from '../../policy/kata/drop-ins.js';
@@ -128,25 +128,16 @@ interface Delivery extends PolicyRun {
   readonly policies: readonly GeneratedPolicy[];
 }
 
-/** Prints in what the policies that the manifests hold differ from these; nothing is written. */
+/** Compares what the manifests hold with the policies; nothing is written. */
 async function check(delivery: Delivery): Promise<void> {
-  const { files, options, request, policies, terminal, context } = delivery;
-  const [review, { readAsset }] = await Promise.all([
+  const { files, request, policies, terminal } = delivery;
+  const [{ checkedKataPolicies }, { printCheck }] = await Promise.all([
     import('../../pipeline/review.js'),
-    import('../../io/assets.js'),
+    import('./check.js'),
   ]);
-  const base = await review.loadReviewBase(readAsset);
   warnOfNone(policies, terminal);
   const manifests = request.inputs.slice(0, files.length);
-  const diffs = review.checkEmbedded(manifests, policies, base, terminal.notice);
-  const before = files.join(', ');
-  await terminal.product(
-    options.json === true
-      ? review.printJson(review.diffJson(before, 'generated', diffs), terminal.notices)
-      : review.printPageText(review.diffPage(`${before} -> generated now`, diffs)),
-  );
-  terminal.info(review.summarizeDiffs(diffs));
-  if (review.hasDifference(diffs, 'any')) context.finish(EXIT.differs);
+  await printCheck(checkedKataPolicies(manifests, policies), delivery);
 }
 
 /** Gives the product in the forms that are wanted. */

@@ -1,15 +1,11 @@
-/** Two files, or a manifest and what would be generated for it -> in what their policies differ. */
+/** Two files -> in what their policies differ. */
 import type { Sha256Hex } from '../../core/digest.js';
 import { ToolError } from '../../core/error.js';
 import type { Difference } from '../../core/finding.js';
-import type { NoticeSink } from '../../core/notice.js';
-import { readAnnotation } from '../../manifest/annotate.js';
-import type { ManifestInput } from '../../manifest/kubernetes/read-manifest.js';
-import type { GeneratedPolicy } from '../../pipeline.js';
 import { compareCcePolicies } from '../../policy/aci/differences.js';
 import { compareKataPolicies } from '../../policy/kata/compare.js';
 import type { ReviewBase } from './base.js';
-import { type ReviewedPolicy, type ReviewInput, readEncoded } from './read.js';
+import type { ReviewedPolicy, ReviewInput } from './read.js';
 
 /** The policies of one workload. */
 export interface PolicyDiff {
@@ -64,7 +60,8 @@ function pairPolicies(
   return [...pairs, ...rest.map((fresh): PolicyPair => [undefined, fresh])];
 }
 
-function comparePair(
+/** The differences of two policies; one of them may be absent. Throws USAGE_CONFLICT for policies of two kinds. */
+export function comparePair(
   before: ReviewedPolicy | undefined,
   after: ReviewedPolicy | undefined,
   base: ReviewBase,
@@ -182,55 +179,4 @@ function explainText(before: string, after: string): string {
   if (before.replaceAll('\r\n', '\n') === after.replaceAll('\r\n', '\n'))
     return 'only line ends differ';
   return 'only the order or layout of the data differs';
-}
-
-/** Compares what manifests hold with what was generated for them. */
-export function checkEmbedded(
-  inputs: readonly ManifestInput[],
-  generated: readonly GeneratedPolicy[],
-  base: ReviewBase,
-  notices: NoticeSink,
-): readonly PolicyDiff[] {
-  const texts = new Map(inputs.map(({ file, text }) => [file, text]));
-  return generated.map((one) =>
-    checkOne(one, texts.get(one.workload.placement.file) ?? '', base, notices),
-  );
-}
-
-function checkOne(
-  generated: GeneratedPolicy,
-  manifest: string,
-  base: ReviewBase,
-  notices: NoticeSink,
-): PolicyDiff {
-  const { workload, key, measurement } = generated;
-  const name = nameOf(workload);
-  const after: PolicySide = { where: 'as generated now', measurement };
-  const value = readAnnotation(manifest, { ...workload.placement, key }, workload.placement.file);
-  if (value === undefined || value === '') {
-    return withOneDifference({ workload: name, after }, 'added', 'the workload has no policy yet');
-  }
-  const origin = { workload: name, where: workload.at };
-  const fresh = readEncoded(generated.value, { ...origin, where: after.where }, notices);
-  try {
-    return comparePair(readEncoded(value, origin, notices), fresh, base);
-  } catch (error) {
-    if (!(error instanceof ToolError)) throw error;
-    const message = `the policy that is there cannot be read: ${error.message}`;
-    return withOneDifference({ workload: name, after }, 'changed', message);
-  }
-}
-
-function withOneDifference(
-  diff: Pick<PolicyDiff, 'workload' | 'after'>,
-  kind: 'added' | 'changed',
-  message: string,
-): PolicyDiff {
-  const difference: Difference = { kind, field: 'policy', subject: 'policy', path: '', message };
-  return { ...diff, isSame: false, differences: [difference] };
-}
-
-function nameOf({ kind, namespace, name, generateName }: GeneratedPolicy['workload']): string {
-  const text = name ?? generateName ?? '';
-  return `${kind} ${namespace === undefined ? text : `${namespace}/${text}`}`.trim();
 }

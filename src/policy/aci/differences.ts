@@ -34,18 +34,18 @@ const FLAG_WORDS: Readonly<Record<CceFlag, string>> = {
 };
 
 const POLICY_TABLE: CompareTable = {
-  packageName: differs('rules', 'the package'),
+  package: differs('rules', 'the package'),
   api_version: differs('version', 'api_version'),
   framework_version: differs('version', 'framework_version'),
   svn: differs('version', 'the svn of the fragment'),
-  givesReasons: differs('reason', 'whether denials have reasons'),
+  reason: differs('reason', 'whether denials have reasons'),
   external_processes: allows('external-process', 'a process in the virtual machine'),
   platform_rules: allows('platform-rule', 'a rule for variables and mounts of the platform'),
   transparency_trust_lists: allows('trust-list', 'a trust list'),
   allowed_log_providers: allows('log-provider', 'a log provider'),
   ...Object.fromEntries(
     Object.entries(FLAG_WORDS).map(([flag, words]) => [
-      `flags.${flag}`,
+      flag,
       switched('request', {
         on: `the host may ${words} now`,
         off: `the host may no longer ${words}`,
@@ -98,9 +98,10 @@ function compareDocuments(
   );
 }
 
-/** What is compared by the table. Typed parts of a document are plain JSON data. */
-function restOf({ points, containers, fragments, ...rest }: CceDocument): JsonValue {
-  return rest as unknown as JsonValue;
+/** What is compared by the table, under the names of the policy text. Typed parts of a document are plain JSON data. */
+function restOf(document: CceDocument): JsonValue {
+  const { points, containers, fragments, flags, packageName, givesReasons, ...rest } = document;
+  return asJson({ package: packageName, ...rest, ...flags, reason: givesReasons });
 }
 
 /** How far an answer goes; a point that is absent is refused. */

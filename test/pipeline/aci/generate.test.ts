@@ -3,38 +3,18 @@ import { sha256Hex } from '../../../src/core/digest.js';
 import { LIMITS } from '../../../src/core/limits.js';
 import type { Notice } from '../../../src/core/notice.js';
 import { approveWithoutAsking, readWithAnswers } from '../../../src/pipeline/aci/answers.js';
-import { compareEmbedded, printEmbedded } from '../../../src/pipeline/aci/check.js';
 import { type AciPorts, generateAci } from '../../../src/pipeline/aci/generate.js';
 import { writeAciPolicies } from '../../../src/pipeline/aci/write.js';
 import { findAciGuest } from '../../../src/policy/aci/guests.js';
-import type { ContainerGroup, WildcardApproval } from '../../../src/workload/container-group.js';
-import { containerGroup, groupContainer } from '../../support/container-groups.js';
+import type { WildcardApproval } from '../../../src/workload/container-group.js';
+import {
+  containerGroup,
+  groupContainer,
+  plainAciPorts as ports,
+  aciRequest as request,
+} from '../../support/container-groups.js';
 import { thrownBy } from '../../support/failure.js';
 import { failureOf } from '../../support/images.js';
-
-function ports(asked: string[] = [], notices: Notice[] = []): AciPorts {
-  return {
-    obtain: async (reference) => {
-      asked.push(reference);
-      const layers = [{ rootHashes: { ext4: 'a'.repeat(64) as never }, userFiles: [] }];
-      return {
-        image: { reference, config: { os: 'linux', architecture: 'amd64' }, layers: [] },
-        layers,
-        identity: { reference, from: 'facts' },
-      };
-    },
-    notices: (notice) => notices.push(notice),
-  };
-}
-
-const request = (...groups: ContainerGroup[]) => ({
-  groups,
-  guest: findAciGuest(),
-  debugMode: false,
-  stdio: true,
-  omitId: false,
-  fragments: { imports: [], excludeInfrastructure: false },
-});
 
 describe('generateAci', () => {
   it('reads each image once, for all groups', async () => {
@@ -148,27 +128,6 @@ describe('generateAci', () => {
     await expect(failureOf(() => generateAci(request(group), ports()))).resolves.toMatchObject({
       code: 'LIMIT_EXCEEDED',
     });
-  });
-});
-
-describe('compareEmbedded', () => {
-  it('tells what stands in the manifest', async () => {
-    const [first] = await generateAci(request(containerGroup()), ports());
-    const [other] = await generateAci({ ...request(containerGroup()), stdio: false }, ports());
-    const states = [undefined, first?.value, other?.value, 'AAAA', 'A'].map((existingPolicy) => {
-      const group = containerGroup(existingPolicy === undefined ? {} : { existingPolicy });
-      return compareEmbedded({ ...first!, group });
-    });
-    expect(states.map(({ state }) => state)).toEqual([
-      'missing',
-      'same',
-      'differs',
-      'unreadable',
-      'unreadable',
-    ]);
-    const [, , differing] = states;
-    expect(printEmbedded(differing!)).toContain('\n  + containers app allow_stdio_access: true\n');
-    for (const state of states) expect(printEmbedded(state)).toContain(first!.measurement);
   });
 });
 

@@ -1,0 +1,86 @@
+/** Policies that would be generated now, and what stands in their places -> in what they differ; all targets alike. */
+import type { Sha256Hex } from '../../core/digest.js';
+import { ToolError } from '../../core/error.js';
+import type { Difference } from '../../core/finding.js';
+import type { NoticeSink } from '../../core/notice.js';
+import { readAnnotation } from '../../manifest/annotate.js';
+import type { ManifestInput } from '../../manifest/kubernetes/read-manifest.js';
+import type { GeneratedPolicy } from '../../pipeline.js';
+import type { GeneratedAciPolicy } from '../aci/generate.js';
+import type { ReviewBase } from './base.js';
+import { comparePair, type PolicyDiff } from './diff.js';
+import { type PolicyOrigin, readEncoded } from './read.js';
+
+/** A policy as it would be generated now, and the value that stands in its place. */
+export interface CheckedPolicy extends PolicyOrigin {
+  /** Encoded; absent or empty where there is none. */
+  readonly existing: string | undefined;
+  /** Encoded. */
+  readonly value: string;
+  readonly measurement: Sha256Hex;
+}
+
+/** Kata policies with what the annotations of their manifests hold. */
+export function checkedKataPolicies(
+  inputs: readonly ManifestInput[],
+  generated: readonly GeneratedPolicy[],
+): readonly CheckedPolicy[] {
+  const texts = new Map(inputs.map(({ file, text }) => [file, text]));
+  return generated.map(({ workload, key, value, measurement }) => {
+    const { placement, kind, namespace, name, generateName, at } = workload;
+    const { file } = placement;
+    const existing = readAnnotation(texts.get(file) ?? '', { ...placement, key }, file);
+    const title = titleOf(kind, namespace, name ?? generateName);
+    return { workload: title, where: at, existing, value, measurement };
+  });
+}
+
+/** Policies of container groups with what their templates or annotations hold. */
+export function checkedAciPolicies(
+  generated: readonly GeneratedAciPolicy[],
+  target: 'aci' | 'vn2',
+): readonly CheckedPolicy[] {
+  return generated.map(({ group, value, measurement }) => {
+    const { source, kind, namespace, name, at, existingPolicy } = group;
+    const workload = titleOf(source === 'arm' ? 'containerGroup' : kind, namespace, name);
+    return { workload, where: at, target, existing: existingPolicy, value, measurement };
+  });
+}
+
+function titleOf(kind: string, namespace: string | undefined, name = ''): string {
+  return `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`.trim();
+}
+
+const GENERATED = 'as generated now';
+
+/** One result per policy, in order. What cannot be read where a policy should stand is a difference. */
+export function checkPolicies(
+  policies: readonly CheckedPolicy[],
+  base: ReviewBase,
+  notices: NoticeSink,
+): readonly PolicyDiff[] {
+  return policies.map((policy) => checkPolicy(policy, base, notices));
+}
+
+function checkPolicy(
+  { existing, value, measurement, ...origin }: CheckedPolicy,
+  base: ReviewBase,
+  notices: NoticeSink,
+): PolicyDiff {
+  const { workload } = origin;
+  const differs = (kind: Difference['kind'], message: string): PolicyDiff => {
+    const difference: Difference = { kind, field: 'policy', subject: 'policy', path: '', message };
+    const after = { where: GENERATED, measurement };
+    return { workload, after, isSame: false, differences: [difference] };
+  };
+  if (existing === undefined || existing === '') {
+    return differs('added', 'the workload has no policy yet');
+  }
+  const fresh = readEncoded(value, { ...origin, where: GENERATED }, notices);
+  try {
+    return comparePair(readEncoded(existing, origin, notices), fresh, base);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return differs('changed', `the policy that is there cannot be read: ${error.message}`);
+  }
+}
