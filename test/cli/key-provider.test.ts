@@ -221,6 +221,9 @@ describe('the key provider', () => {
       report_data_hex_string: 'c0ffee',
     });
     expect(String(hex).slice(0xa0, 0x120)).toBe(`c0ffee${'0'.repeat(122)}`);
+    // The manual's sample asks without report data.
+    const { report_hex_string: empty } = await call('GetReport', { report_data_hex_string: '' });
+    expect(String(empty).slice(0xa0, 0x120)).toBe('0'.repeat(128));
     for (const text of ['c0f', 'zz', 'aa'.repeat(65)])
       await expect(call('GetReport', { report_data_hex_string: text })).rejects.toMatchObject({
         code: 3,

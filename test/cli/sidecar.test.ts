@@ -152,6 +152,24 @@ describe('the API', () => {
     expect(JSON.parse(answer.text)).toEqual({ error: expect.any(String) });
   });
 
+  it.each([
+    ['its own', {}, 'Bearer rehearsal'],
+    ['its own for an empty one', { access_token: '' }, 'Bearer rehearsal'],
+    ['that of the request', { access_token: 'given-by-the-caller' }, 'Bearer given-by-the-caller'],
+  ])('sends the vault one access token: %s', async (_, change, bearer) => {
+    const sent: (string | undefined)[] = [];
+    fault = async (request, answer) => {
+      if (request.url.includes('/release')) sent.push(request.headers.authorization);
+      else expect(request.headers.authorization).toBeUndefined();
+      return await answer();
+    };
+    // Members that the manual's samples have beside those that are known are no mistake.
+    const answer = await release(shared, { ...change, comment: 'ignored' });
+    expect(answer.status).toBe(200);
+    expect(Object.keys(answer.body)).toEqual(['key', 'fake_evidence']);
+    expect(sent).toEqual([bearer]);
+  });
+
   it('refuses hosts and keys before any token leaves', async () => {
     const { standIns } = shared;
     for (const change of [

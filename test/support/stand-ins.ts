@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { serveHttp } from '../../src/io/services/http-server.js';
+import { type AnswerHttp, serveHttp } from '../../src/io/services/http-server.js';
 import type { ServiceAnswer, ServiceRequest } from '../../src/keyrelease/ports.js';
 import type { SyntheticGuest, SyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
 import {
@@ -34,6 +34,15 @@ export interface StandInOptions {
   readonly fault?: Fault;
   /** PKCS#8 DER of the key in the vault. */
   readonly material?: Buffer;
+  /** Names to answer under, for clients that come through a proxy; `localhost:PORT` if absent. */
+  readonly names?: ServiceNames;
+}
+
+export interface ServiceNames {
+  readonly attestation: string;
+  readonly vault: string;
+  /** Further names in the certificate; requests to them are for `fault` to answer. */
+  readonly others?: readonly string[];
 }
 
 export interface StandIns {
@@ -46,6 +55,8 @@ export interface StandIns {
   readonly machine: string;
   readonly caFile: string;
   readonly key: string;
+  /** Further environment of side-cars. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const LIMITS = { bodyBytes: 1 << 20, headersMs: 30_000, requestMs: 60_000, requests: 1_000 };
@@ -65,6 +76,16 @@ function material(): Promise<Buffer> {
 
 let certificate: ReturnType<typeof makeServerCertificate> | undefined;
 
+/** The certificate of the services: one for all of a test file, unless they have names of their own. */
+async function signerFor({ names }: StandInOptions): ReturnType<typeof makeServerCertificate> {
+  if (names !== undefined) {
+    const { vault, attestation, others = [] } = names;
+    return await makeServerCertificate(vault, secondsNow(), [attestation, ...others]);
+  }
+  certificate ??= makeServerCertificate('localhost', secondsNow());
+  return await certificate;
+}
+
 /** Takes what must be done at the end. */
 export type AtEnd = (close: () => void | Promise<void>) => void;
 
@@ -73,36 +94,36 @@ export async function startStandIns(
   options: StandInOptions,
   atEnd: AtEnd = onTestFinished,
 ): Promise<StandIns> {
-  certificate ??= makeServerCertificate('localhost', secondsNow());
-  const signer = await certificate;
+  const signer = await signerFor(options);
   const tls = { key: signer.key, cert: signer.chain };
   let handle: (request: ServiceRequest) => Promise<ServiceAnswer>;
   let machineHandle: (request: ServiceRequest) => Promise<ServiceAnswer> = makeMachineServicesLater;
   const answer =
-    (origin: string, of: () => (request: ServiceRequest) => Promise<ServiceAnswer>) =>
-    async (request: { method: string; target: string; headers: object; body: Uint8Array }) =>
+    (scheme: string, of: () => (request: ServiceRequest) => Promise<ServiceAnswer>) =>
+    async (request: Parameters<AnswerHttp>[0]) =>
       await of()({
         method: request.method as 'GET',
-        url: `${origin}${request.target}`,
-        headers: request.headers as Record<string, string>,
+        url: `${scheme}://${request.headers.host}${request.target}`,
+        headers: request.headers,
         body: Buffer.from(request.body).toString('utf8'),
       });
   const https = await serveHttp({ address: '127.0.0.1', port: 0, tls, ...LIMITS }, (request) =>
-    answer(`https://localhost:${https.port}`, () => handle)(request),
+    answer('https', () => handle)(request),
   );
   const http = await serveHttp({ address: '127.0.0.1', port: 0, ...LIMITS }, (request) =>
-    answer('http://127.0.0.1', () => machineHandle)(request),
+    answer('http', () => machineHandle)(request),
   );
   atEnd(async () => {
     await Promise.all([https.close(), http.close()]);
   });
   const folder = mkdtempSync(join(tmpdir(), 'podseal-stand-ins-'));
   atEnd(() => rmSync(folder, { recursive: true }));
-  const host = `localhost:${https.port}`;
+  const local = `localhost:${https.port}`;
+  const { attestation, vault } = options.names ?? { attestation: local, vault: local };
   const rehearsal = await makeRehearsal({
-    attestationHost: host,
-    vaultHost: host,
-    policyText: options.policy(`https://${host}`),
+    attestationHost: attestation,
+    vaultHost: vault,
+    policyText: options.policy(`https://${attestation}`),
     policyName: 'policy',
     key: 'key1',
     compliance: options.compliance ?? 'azure-signed-katacc-uvm',
@@ -121,7 +142,7 @@ export async function startStandIns(
   return {
     rehearsal,
     folder,
-    host,
+    host: local,
     machine: `http://127.0.0.1:${http.port}`,
     caFile,
     key: `key1/${rehearsal.keyVersion}`,
@@ -167,6 +188,7 @@ export async function startSidecar(
         HOME: folder,
         IDENTITY_ENDPOINT: `${machine}/metadata/identity/oauth2/token`,
         IDENTITY_HEADER: 'identity-header-secret',
+        ...standIns.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     },

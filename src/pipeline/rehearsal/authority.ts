@@ -23,8 +23,12 @@ export interface ServerCertificate {
   readonly privateKey: KeyObject;
 }
 
-/** Makes both for a host name, valid around `now` (seconds since 1970). The authority's key is gone afterwards. */
-export async function makeServerCertificate(name: string, now: number): Promise<ServerCertificate> {
+/** Makes both for host names, valid around `now` (seconds since 1970). The authority's key is gone afterwards. */
+export async function makeServerCertificate(
+  name: string,
+  now: number,
+  further: readonly string[] = [],
+): Promise<ServerCertificate> {
   const [rootKey, leafKey] = await Promise.all([
     generate('rsa', { modulusLength: 2048 }),
     generate('rsa', { modulusLength: 2048 }),
@@ -49,7 +53,7 @@ export async function makeServerCertificate(name: string, now: number): Promise<
     subject: encodeCommonName(name),
     publicKey: leafKey.publicKey,
     serial: 2n,
-    extensions: [altNames([name])],
+    extensions: [altNames([name, ...further])],
   });
   return {
     root: printPemCertificate(root),
