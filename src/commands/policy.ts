@@ -42,7 +42,13 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
     .option('--no-stdio', 'do not give containers their standard streams')
     .option('--omit-id', 'leave the image references out of the policy')
     .option('--infrastructure-svn <svn>', "minimum svn of the platform's own fragment")
-    .option('--no-infrastructure-fragment', "do not import the platform's own fragment");
+    .option('--no-infrastructure-fragment', "do not import the platform's own fragment")
+    .option(
+      '--fragments <file>',
+      'import statements (JSON): policies import these fragments and leave the containers to them that they allow (repeatable)',
+      collect,
+    )
+    .option('--fragment <file>', 'signed fragment of an import (repeatable)', collect);
   addOutputOptions(addImageOptions(command, true))
     .option('--print', 'print the policy texts alone; write nothing')
     .option('--base64', 'print the annotation values, one per line; write nothing')
@@ -56,7 +62,8 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
 Examples:
   podseal policy pod.yaml
   podseal policy pod.yaml --image-facts facts.json --print > policy.rego
-  podseal policy pod.yaml --check`,
+  podseal policy pod.yaml --check
+  podseal policy arm.json --fragments imports.json --fragment contoso.rego.cose`,
     )
     .action((files: string[], options: PolicyOptions) => run(files, options, context));
 }

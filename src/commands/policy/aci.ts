@@ -2,8 +2,10 @@
 import { ToolError } from '../../core/error.js';
 import type { Terminal } from '../../io/terminal.js';
 import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
+import type { PolicyFragments } from '../../pipeline/aci/policy-fragments.js';
 import type { AciInput } from '../../pipeline/aci/sources.js';
 import type { AciGuest } from '../../policy/aci/guests.js';
+import type { ContainerGroup } from '../../workload/container-group.js';
 import { isWindows, openImages } from '../image-options.js';
 import { conflict, type PolicyRun } from './options.js';
 
@@ -29,9 +31,9 @@ export async function runAci(
   checkAciOptions(run);
   const { terminal } = run;
   const { inputs, groups } = await readSources(run);
-  const policies = await generate(run, groups);
+  const { policies, fragmentsOf } = await generate(run, groups);
   terminal.progressDone();
-  if (run.options.selfCheck !== false) await selfCheck(policies, terminal);
+  if (run.options.selfCheck !== false) await selfCheck(policies, fragmentsOf, terminal);
   if (policies.length === 0) {
     terminal.notice({
       code: 'no-workload',
@@ -46,16 +48,22 @@ export async function runAci(
 /** Nothing is written or printed for a policy under which its group would not start. */
 async function selfCheck(
   policies: readonly GeneratedAciPolicy[],
+  fragmentsOf: PolicyFragments['fragmentsOf'],
   { notice: notices }: Terminal,
 ): Promise<void> {
-  const [{ checkCceStart }, { openFrameworkEngine }] = await Promise.all([
+  const [{ checkCceStart }, { printWholePolicy }, { openFrameworkEngine }] = await Promise.all([
     import('../../pipeline/aci/self-check.js'),
+    import('../../pipeline/aci/generate.js'),
     import('../../io/framework-engine.js'),
   ]);
   const engine = openFrameworkEngine();
-  for (const { policy, group } of policies) {
+  for (const one of policies) {
+    const { policy: text, group, covered } = one;
     const subject = `${group.kind} ${group.name ?? ''}`.trim();
-    await checkCceStart({ text: policy, subject, where: group.at }, { engine, notices });
+    const whole = covered.length === 0 ? {} : { whole: printWholePolicy(one) };
+    const fragments = fragmentsOf(group);
+    const candidate = { text, subject, where: group.at, fragments, ...whole };
+    await checkCceStart(candidate, { engine, notices });
   }
 }
 
@@ -95,20 +103,25 @@ async function readSources({ options, manifests, terminal, target }: AciRun) {
   });
 }
 
-async function generate(
-  { options, guest, terminal, context }: AciRun,
-  groups: Parameters<typeof import('../../pipeline/aci/generate.js').generateAci>[0]['groups'],
-): Promise<readonly GeneratedAciPolicy[]> {
-  const [{ generateAci }, { obtainPolicyImage }] = await Promise.all([
+interface Generated extends Pick<PolicyFragments, 'fragmentsOf'> {
+  readonly policies: readonly GeneratedAciPolicy[];
+}
+
+async function generate(run: AciRun, groups: readonly ContainerGroup[]): Promise<Generated> {
+  const { options, guest, terminal, context } = run;
+  const [{ generateAci }, { obtainPolicyImage }, { openFragments }] = await Promise.all([
     import('../../pipeline/aci/generate.js'),
     import('../../pipeline/images.js'),
+    import('./fragments.js'),
   ]);
   const { signal } = context;
   const access = await openImages(options, [], { terminal, signal, locations: false });
   const svn = options.infrastructureSvn;
   try {
-    return await generateAci(
+    const opened = await openFragments(groups, access, run);
+    const policies = await generateAci(
       {
+        ...opened,
         groups,
         guest,
         os: isWindows(options.platform) ? 'windows' : 'linux',
@@ -126,6 +139,7 @@ async function generate(
         notices: terminal.notice,
       },
     );
+    return { policies, fragmentsOf: opened?.fragmentsOf ?? (() => []) };
   } finally {
     await access.close();
   }

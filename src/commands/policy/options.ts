@@ -23,6 +23,8 @@ export interface PolicyOptions extends ImageOptions {
   readonly omitId?: boolean;
   readonly infrastructureSvn?: string;
   readonly infrastructureFragment?: boolean;
+  readonly fragments?: string[];
+  readonly fragment?: string[];
   readonly print?: boolean;
   readonly base64?: boolean;
   readonly check?: boolean;
@@ -58,6 +60,8 @@ const FAMILY_OPTIONS: Readonly<
     ['debugMode', '--debug-mode'],
     ['omitId', '--omit-id'],
     ['infrastructureSvn', '--infrastructure-svn'],
+    ['fragments', '--fragments'],
+    ['fragment', '--fragment'],
   ],
 };
 

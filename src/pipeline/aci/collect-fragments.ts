@@ -1,6 +1,7 @@
 /**
  * The fragments that a policy or fragment may take containers from (aci policy 15.7): those that are attached to its
- * images, and those that its imports name. What cannot be had is left out with a notice: then the containers stay in.
+ * images, and those that its imports name. What cannot be had is left out with a notice: then the containers stay in. If
+ * strict, only an import that names no place to look at is left out so; all else is an error.
  */
 import { type DataMap, exactly } from '../../core/data.js';
 import { EXIT, ToolError } from '../../core/error.js';
@@ -19,6 +20,9 @@ export interface CollectPorts {
   /** A signed fragment as a file. */
   readonly readFile: (path: string) => Promise<Buffer>;
   readonly notices: NoticeSink;
+  readonly strict?: boolean;
+  /** Looked at before anything is fetched. */
+  readonly given?: (entry: DataMap) => OfferedFragment | undefined;
 }
 
 /** The newest framework of guests: fragments for a newer one are not known to load. */
@@ -37,14 +41,13 @@ export async function collectFragments(
     notices: ports.notices,
     isPlatform: isInfrastructure,
     frameworkVersion: GUEST_FRAMEWORK,
+    strict: ports.strict === true,
   });
 }
 
-async function attachedTo(
-  image: string,
-  { store, notices }: CollectPorts,
-): Promise<readonly OfferedFragment[]> {
-  const found = await unlessMissing(`what is attached to ${image}`, notices, async () => {
+async function attachedTo(image: string, ports: CollectPorts): Promise<readonly OfferedFragment[]> {
+  const { store } = ports;
+  const found = await unlessMissing(`what is attached to ${image}`, ports, async () => {
     const offered: OfferedFragment[] = [];
     for (const { digest } of await discoverFragments(store, image)) {
       const { bytes } = await pullFragment(store, image, digest);
@@ -57,12 +60,15 @@ async function attachedTo(
 
 async function fetchImport(
   entry: DataMap,
-  { store, readFile, notices }: CollectPorts,
+  ports: CollectPorts,
 ): Promise<OfferedFragment | undefined> {
+  const { store, readFile, notices } = ports;
+  const given = ports.given?.(entry);
+  if (given !== undefined) return given;
   const path = exactly(entry, 'path');
   const feed = exactly(entry, 'feed');
   if (typeof path === 'string' && path !== '') {
-    return unlessMissing(path, notices, async () => ({ bytes: await readFile(path), what: path }));
+    return unlessMissing(path, ports, async () => ({ bytes: await readFile(path), what: path }));
   }
   if (typeof feed !== 'string' || !/[:@][^/]+$/.test(feed)) {
     notices({
@@ -71,7 +77,7 @@ async function fetchImport(
     });
     return undefined;
   }
-  return unlessMissing(feed, notices, async () => ({
+  return unlessMissing(feed, ports, async () => ({
     bytes: (await pullFragment(store, feed)).bytes,
     what: feed,
   }));
@@ -87,15 +93,27 @@ const MISSING: ReadonlySet<string> = new Set([
 /** What `work` gives; undefined, with a notice, where it cannot be had. */
 async function unlessMissing<T>(
   what: string,
-  notices: NoticeSink,
+  { notices, strict }: CollectPorts,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
+    if (strict === true) throw withHint(error, what);
     if (error.exit !== EXIT.unreachable && !MISSING.has(error.code)) throw error;
     notices({ code: 'fragment-missing', message: `${what} cannot be read: ${error.message}` });
     return undefined;
   }
+}
+
+function withHint(error: ToolError, what: string): ToolError {
+  const { code, message, where, want, got, hints, cause } = error;
+  return new ToolError(code, `${what} cannot be read: ${message}`, {
+    ...(where === undefined ? {} : { where }),
+    ...(want === undefined ? {} : { want }),
+    ...(got === undefined ? {} : { got }),
+    hints: [...hints, 'or give the signed fragment as a file: --fragment FILE'],
+    cause,
+  });
 }

@@ -36,8 +36,8 @@ export interface AciRequest {
   readonly stdio: boolean;
   readonly omitId: boolean;
   readonly fragments: FragmentChoice;
-  /** True for a container that an imported fragment allows already: it is left out. */
-  readonly isCovered?: (container: DataMap) => boolean;
+  /** True for a container of the group that an imported fragment allows already: it is left out. */
+  readonly isCovered?: (container: DataMap, group: ContainerGroup) => boolean;
   /** Further imports of one group: those of its standalone fragments. Without it such a group is refused. */
   readonly importsOf?: (group: ContainerGroup) => readonly DataMap[];
 }
@@ -46,6 +46,8 @@ export interface AciRequest {
 export interface BuiltGroup {
   readonly group: ContainerGroup;
   readonly containers: readonly BuiltContainer[];
+  /** Those that fragments allow. */
+  readonly covered: readonly BuiltContainer[];
   /** In the order of the containers, each once. */
   readonly images: readonly ImageIdentity[];
 }
@@ -61,6 +63,8 @@ type ObtainedImage = PolicyImage & { readonly identity: ImageIdentity };
 export interface GeneratedAciPolicy {
   readonly group: ContainerGroup;
   readonly document: AciPolicyDocument;
+  /** Containers of the group that are left to the fragments that the policy imports. */
+  readonly covered: readonly DataMap[];
   /** The text that the platform hashes, without final line end. */
   readonly policy: string;
   /** Base64 of the text, as annotations and templates carry it. */
@@ -81,13 +85,19 @@ export async function generateAci(
 ): Promise<readonly GeneratedAciPolicy[]> {
   const options = { ...request, notices: ports.notices };
   const groups = await buildGroups(request, ports);
-  return groups.map(({ group, containers, images }) => {
+  return groups.map(({ group, containers, covered, images }) => {
     const own = request.importsOf?.(group) ?? [];
     const imports = [...request.fragments.imports, ...own];
     const choice = { ...request.fragments, imports };
     const document = buildAciDocument(group, containers, choice, options);
-    return { group, document, ...placePolicy(document, group), images };
+    const left = covered.map(({ object }) => object);
+    return { group, document, covered: left, ...placePolicy(document, group), images };
   });
+}
+
+/** The policy as it would be if it left no container to fragments: what the group starts. */
+export function printWholePolicy({ document, covered }: GeneratedAciPolicy): string {
+  return printAciPolicy({ ...document, containers: [...covered, ...document.containers] });
 }
 
 /** The container objects of all groups, without those that are covered. Every image is read. */
@@ -100,11 +110,12 @@ export async function buildGroups(
   const options = { ...request, notices: ports.notices };
   return request.groups.map((group) => {
     const references = new Set(group.containers.map(({ image }) => image));
+    const all = buildContainers(group, images, options);
+    const covered = all.filter(({ object }) => request.isCovered?.(object, group) === true);
     return {
       group,
-      containers: buildContainers(group, images, options).filter(
-        ({ object }) => request.isCovered?.(object) !== true,
-      ),
+      containers: all.filter((one) => !covered.includes(one)),
+      covered,
       images: [...references].map((reference) => imageOf(images, reference).identity),
     };
   });
@@ -143,7 +154,7 @@ function assertPossible(group: ContainerGroup, request: AciRequest): void {
   }
   const [standalone] = group.standaloneFragments;
   if (standalone !== undefined && importsOf === undefined) {
-    throw new ToolError('MANIFEST_UNSUPPORTED', 'standalone fragments are not imported yet', {
+    throw new ToolError('MANIFEST_UNSUPPORTED', 'standalone fragments are not imported here', {
       where: group.at,
       got: standalone,
       hints: ['leave standaloneFragments out; containers that they cover get their own rules then'],

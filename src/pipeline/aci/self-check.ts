@@ -6,12 +6,14 @@
 import { type ErrorCode, ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
 import type { CceContainer, CceDocument } from '../../policy/aci/cce-document.js';
-import { readCcePolicy } from '../../policy/aci/read-policy.js';
+import { readCcePolicy, requireCceDocument } from '../../policy/aci/read-policy.js';
 import { type CceStartStep, synthesizeCceStart } from '../../policy/aci/start/synthesize.js';
 import { defaultMounts } from '../../rego/aci/guest-data.js';
 import { DEFAULT_FRAMEWORK_GUEST, findFrameworkGuest, knowsPoint } from '../../rego/aci/guests.js';
+import { loadFragment } from '../../rego/aci/load.js';
 import { type CceDecision, CceSession } from '../../rego/aci/session.js';
 import type { FrameworkEngine } from '../../rego/ports.js';
+import { openFragment } from './open-fragment.js';
 
 export interface CceSelfCheckPorts {
   readonly engine: FrameworkEngine;
@@ -24,6 +26,10 @@ export interface CceCandidate {
   /** `container group web`. */
   readonly subject: string;
   readonly where: string;
+  /** The policy with the containers that it leaves to fragments: what the group starts, if it is not `text`. */
+  readonly whole?: string;
+  /** Signed fragments that the guest loads before the start, in order. */
+  readonly fragments?: readonly { readonly bytes: Uint8Array; readonly what: string }[];
 }
 
 const POLICY_PACKAGE = 'policy';
@@ -62,8 +68,17 @@ export async function checkCceStart(
   if (document.containers.some(isWindows)) return skip('guests with Windows are not tried');
   noteMissingCommands(document, candidate, notices);
   const session = new CceSession(engine, text, { guest: guestId });
-  for (const step of startSteps(document, guestId)) {
-    const decision = await decide(session, step);
+  for (const { bytes, what } of candidate.fragments ?? []) {
+    const load = () => loadFragment(session, openFragment(bytes, what));
+    const loaded = await unlessAbsent(async () => (await load()).decision);
+    if (typeof loaded === 'string') return skip(loaded);
+    if (loaded.verdict === 'allow') continue;
+    throw refusal({ point: 'load_fragment', subject: what }, loaded, candidate);
+  }
+  const started =
+    candidate.whole === undefined ? document : requireCceDocument(candidate.whole, where);
+  for (const step of startSteps(started, guestId)) {
+    const decision = await unlessAbsent(() => session.enforce(step.point, step.input));
     if (typeof decision === 'string') return skip(decision);
     if (decision.verdict === 'allow') continue;
     if (step.phase === 'start') throw refusal(step, decision, candidate);
@@ -96,9 +111,10 @@ function noteMissingCommands(
   }
 }
 
-async function decide(session: CceSession, step: CceStartStep): Promise<CceDecision | string> {
+/** The decision, or why nothing can decide. */
+async function unlessAbsent(decide: () => Promise<CceDecision>): Promise<CceDecision | string> {
   try {
-    return await session.enforce(step.point, step.input);
+    return await decide();
   } catch (error) {
     if (error instanceof ToolError && NO_SESSION.includes(error.code)) return error.message;
     throw error;
@@ -113,7 +129,7 @@ export function reasonTextOf({ fault, errors, reason }: CceDecision): string {
 }
 
 function refusal(
-  step: CceStartStep,
+  step: Pick<CceStartStep, 'point' | 'subject'>,
   decision: CceDecision,
   { subject, where }: CceCandidate,
 ): ToolError {
