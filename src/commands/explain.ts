@@ -9,7 +9,7 @@ import type { ErrorText } from '../rego/error-text.js';
 import type { LoggedRequest } from '../rego/request-log.js';
 import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
 import { printExplanation } from './explain/print.js';
-import { openEngine } from './options.js';
+import { openEngine, requireRequests } from './options.js';
 
 interface ExplainOptions {
   readonly fromError?: string;
@@ -85,7 +85,7 @@ async function run(
       work,
     );
   }
-  const logged = parseRequestLog(text, requests ?? '');
+  const logged = requireRequests(parseRequestLog(text, requests ?? ''), requests ?? '');
   checkLine(logged, options.line);
   const explained = await explainAll(policy, logged, work);
   const wanted = explained.filter(
@@ -212,9 +212,7 @@ async function printAll(explained: readonly ExplainedRequest[], work: Work): Pro
   } else {
     for (const one of refused) await terminal.product(printExplanation(one));
   }
-  if (explained.length === 0) {
-    terminal.notice({ code: 'no-request', message: 'nothing was decided: there is no request' });
-  } else if (refused.length === 0) {
+  if (refused.length === 0) {
     terminal.info('the policy allows every request: nothing to explain');
   } else context.finish(EXIT.denied);
 }

@@ -38,3 +38,21 @@ export async function openEngine(name: string | undefined): Promise<RegoEngine> 
     got: name,
   });
 }
+
+/** The requests that are to be decided. Throws REQUEST_INVALID if there are none: what was not tried is not allowed. */
+export function requireRequests<T>(
+  requests: readonly T[],
+  where: string | undefined,
+): readonly T[] {
+  if (requests.length > 0) return requests;
+  if (where === undefined) {
+    throw new ToolError('REQUEST_INVALID', 'the policy names no container to start', {
+      hints: ['name a file of requests instead of --synthesize'],
+    });
+  }
+  throw new ToolError('REQUEST_INVALID', `${where} holds no request`, {
+    where,
+    want: 'a JSON object per line, as the guest logs its requests',
+    hints: ['podseal simulate POLICY --synthesize --emit-requests shows what requests look like'],
+  });
+}

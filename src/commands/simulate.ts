@@ -7,7 +7,7 @@ import type { OpenedPolicy } from '../pipeline/open-policy.js';
 import type { SimulatedDecision, SimulatedRequest } from '../pipeline/simulate.js';
 import type { RegoEngine } from '../rego/ports.js';
 import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
-import { openEngine } from './options.js';
+import { openEngine, requireRequests } from './options.js';
 import type { CceSimulateOptions } from './simulate/cce.js';
 
 interface SimulateOptions extends CceSimulateOptions {
@@ -85,8 +85,10 @@ async function run(
     return simulateCce({ policy, requestFile, options, terminal, context });
   }
   refuseCceOptions(options);
-  const requests =
-    requestFile === undefined ? await synthesize(policy) : await readRequests(requestFile);
+  const requests = requireRequests(
+    requestFile === undefined ? await synthesize(policy) : await readRequests(requestFile),
+    requestFile,
+  );
   if (options.emitRequests === true) {
     const lines = requests.map(({ kind, request }) => `${JSON.stringify({ kind, request })}\n`);
     return terminal.product(lines.join(''));
@@ -176,9 +178,6 @@ async function decideAll(work: Work): Promise<void> {
     const decision = simulation.decide(request);
     if (decision.decision !== 'allow') refused += 1;
     await terminal.product(work.json ? asJson(decision, request) : asLine(decision, request));
-  }
-  if (requests.length === 0) {
-    terminal.notice({ code: 'no-request', message: 'nothing was decided: there is no request' });
   }
   terminal.info(`${requests.length - refused} of ${requests.length} requests allowed`);
   if (refused > 0) context.finish(EXIT.denied);

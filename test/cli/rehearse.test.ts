@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseJson } from '../../src/core/json.js';
 import { loadNative } from '../../src/io/native.js';
+import { policyText as ccePolicyText } from '../policy/aci/sample-policy.js';
 import { type CliOptions, podseal, ROOT, temporaryFolder } from '../support/cli.js';
 import { policyText, RequestVectors } from '../support/kata-requests.js';
 import { vectorsDir } from '../support/vectors.js';
@@ -318,17 +319,36 @@ describe('podseal explain', () => {
   });
 });
 
-it.each(['simulate', 'explain'])(
-  '%s says of an input without requests that it has none',
-  async (command) => {
-    const cwd = files({ 'pod.yaml': readFileSync(EXAMPLE, 'utf8'), 'none.jsonl': '\n\n' });
-    expect((await podseal(['policy', 'pod.yaml', ...IMAGES], { cwd })).status).toBe(0);
-    const { status, stdout, stderr } = await podseal([command, 'pod.yaml', 'none.jsonl'], { cwd });
-    expect([status, stdout]).toEqual([0, '']);
-    expect(stderr).toContain('nothing was decided: there is no request [no-request]');
-    expect(stderr).not.toContain('allows every request');
-  },
-);
+it.each(['simulate', 'explain'])('%s refuses an input without requests', async (command) => {
+  const cwd = files({
+    'pod.yaml': readFileSync(EXAMPLE, 'utf8'),
+    'group.rego': ccePolicyText(),
+    'none.jsonl': '\n\n',
+    'question.jsonl': '{"kind":"AllowRequestsFailingPolicy","request":{}}\n',
+    'none.json': '[]',
+  });
+  expect((await podseal(['policy', 'pod.yaml', ...IMAGES], { cwd })).status).toBe(0);
+  for (const args of [
+    ['pod.yaml', 'none.jsonl'],
+    ['pod.yaml', 'question.jsonl'],
+    ['group.rego', 'none.jsonl'],
+    ['group.rego', 'none.json'],
+  ]) {
+    const { status, stdout, stderr } = await podseal([command, ...args], { cwd });
+    expect([status, stdout], args.join(' ')).toEqual([3, '']);
+    expect(stderr).toContain(`${args[1]} holds no request`);
+    expect(stderr).toContain('--synthesize --emit-requests');
+  }
+});
+
+it('simulate --synthesize refuses a policy without containers', async () => {
+  const cwd = files({ 'empty.rego': ccePolicyText({ containers: [] }) });
+  const { status, stdout, stderr } = await podseal(['simulate', 'empty.rego', '--synthesize'], {
+    cwd,
+  });
+  expect([status, stdout]).toEqual([3, '']);
+  expect(stderr).toContain('the policy names no container to start');
+});
 
 describe('podseal policy, self-check', () => {
   const broken = readFileSync(EXAMPLE, 'utf8').replace(

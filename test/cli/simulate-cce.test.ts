@@ -204,8 +204,8 @@ describe('podseal simulate of CCE policies', () => {
       2,
       'framework-0.3.0, framework-0.5.0',
     ],
-    ['an unknown system', ['--os', 'plan9'], [], 2, '--os linux or windows'],
-    ['an unknown engine', ['--engine', 'none'], [], 2, '--engine native or wasm'],
+    ['an unknown system', ['--os', 'plan9'], [device('a', HASH)], 2, '--os linux or windows'],
+    ['an unknown engine', ['--engine', 'none'], [device('a', HASH)], 2, '--engine native or wasm'],
     [
       'a fragment without signer',
       [],

@@ -6,6 +6,7 @@ import type { CceExplanation } from '../../pipeline/aci/explain.js';
 import type { OpenedPolicy } from '../../pipeline/open-policy.js';
 import type { CceDocument } from '../../policy/aci/cce-document.js';
 import type { DenialText } from '../../rego/aci/denial-text.js';
+import { requireRequests } from '../options.js';
 import { printExplanation } from './print.js';
 
 /** Options of `explain` that count for CCE policies. */
@@ -31,7 +32,7 @@ export async function explainCce(
       import('../../io/framework-engine.js'),
     ],
   );
-  const { requests } = parseCceRequests(text, file);
+  const requests = requireRequests(parseCceRequests(text, file).requests, file);
   const isThere = line === undefined || requests.some((one) => String(one.line) === line);
   if (!isThere) {
     throw new ToolError('USAGE_CONFLICT', `there is no request in line ${line}`, {

@@ -8,6 +8,7 @@ import type { CceSimulated, CceSimulation } from '../../pipeline/aci/simulate.js
 import type { OpenedPolicy } from '../../pipeline/open-policy.js';
 import type { CceRequests } from '../../rego/aci/requests.js';
 import type { CommandContext } from '../context.js';
+import { requireRequests } from '../options.js';
 
 /** Options of `simulate` that count for CCE policies. */
 export interface CceSimulateOptions {
@@ -37,6 +38,8 @@ export async function simulateCce(work: CceWork): Promise<void> {
   const guest = options.guest ?? DEFAULT_GUEST;
   const made = requestFile === undefined ? await synthesize(policy, guest) : undefined;
   const read = made ?? (await readRequests(requestFile ?? ''));
+  const loads = [...(options.fragment ?? []), ...(options.trustList ?? [])];
+  if (loads.length === 0) requireRequests(read.requests, requestFile);
   if (options.emitRequests === true) {
     const lines = read.requests.map(({ point, input }) => ({ enforcementPoint: point, input }));
     return terminal.product(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
