@@ -1,14 +1,17 @@
 /** What the rows of the area `fragment` say: each is shown here, and each test has its row. */
 import { describe, expect, it } from 'vitest';
 import { findCoseAlgorithm, signCose } from '../../src/core/cose-algorithms.js';
+import type { DataValue } from '../../src/core/data.js';
 import { makeDid } from '../../src/core/make-did-x509.js';
 import { unpackStatement } from '../../src/core/signed-statement.js';
 import { parseCertificate } from '../../src/core/x509.js';
+import { isCovered } from '../../src/fragment/coverage.js';
 import { importAsData } from '../../src/fragment/import-statement.js';
 import { selectFragments } from '../../src/fragment/select.js';
 import { signFragment } from '../../src/fragment/sign.js';
 import { verifyFragment } from '../../src/fragment/verify.js';
 import { collectFragments } from '../../src/pipeline/aci/collect-fragments.js';
+import { openPolicyFragments } from '../../src/pipeline/aci/policy-fragments.js';
 import { feedOf } from '../../src/pipeline/acifragmentgen/usage.js';
 import {
   AUTHORITY,
@@ -20,6 +23,7 @@ import {
   name,
   sequence,
 } from '../support/certificates.js';
+import { containerGroup } from '../support/container-groups.js';
 import { readDivergences } from '../support/divergences.js';
 import { thrownBy } from '../support/failure.js';
 import { failureOf } from '../support/images.js';
@@ -50,6 +54,21 @@ async function covered(issuer: string, includes: readonly string[]) {
   });
   return selected.containers.length;
 }
+
+const unreachable = () => Promise.reject(new Error('nobody asked'));
+/** Ports behind which there is nothing. */
+const NOTHING = {
+  store: {
+    fetchManifest: unreachable,
+    readBlob: unreachable,
+    listReferrers: unreachable,
+    uploadBlob: unreachable,
+    uploadManifest: unreachable,
+  },
+  readFile: unreachable,
+  isInRegistry: () => false,
+  notices: () => undefined,
+};
 
 const SHOWN: Readonly<Record<string, () => unknown>> = {
   'fragment-cose-version-1-extensions': () => {
@@ -102,19 +121,33 @@ const SHOWN: Readonly<Record<string, () => unknown>> = {
   'fragment-coverage-includes': async () => {
     expect(await covered(issuerOf(signer.chain), ['fragments'])).toBe(0);
   },
+  'fragment-coverage-guest': async () => {
+    const entry = importAsData({
+      feed: FEED,
+      issuer: issuerOf(signer.chain),
+      includes: ['containers'],
+      minimumSvn: '1',
+    });
+    const group = containerGroup();
+    const opened = await openPolicyFragments(
+      [group],
+      { imports: [entry], files: [OFFERED] },
+      NOTHING,
+    );
+    const container = (layers: readonly string[]) =>
+      new Map<string, DataValue>([
+        ['id', 'a'],
+        ['layers', layers],
+      ]);
+    const allowed = [new Map([['id', 'a']])];
+    expect(isCovered(container(['1']), allowed)).toBe(true);
+    expect(opened.isCovered(container(['1']), group)).toBe(false);
+  },
   'fragment-feed-without-tag': async () => {
     const told: string[] = [];
-    const unreachable = () => Promise.reject(new Error('nobody asked'));
     const entry = importAsData({ feed: 'a.example/f', issuer: 'i', includes: [], minimumSvn: '1' });
     const { payloads } = await collectFragments([], [entry], {
-      store: {
-        fetchManifest: unreachable,
-        readBlob: unreachable,
-        listReferrers: unreachable,
-        uploadBlob: unreachable,
-        uploadManifest: unreachable,
-      },
-      readFile: unreachable,
+      ...NOTHING,
       notices: ({ message }) => told.push(message),
     });
     expect([payloads.length, told.length]).toEqual([0, 1]);
