@@ -9,8 +9,8 @@ import type { FactsNeeds } from './image/facts.js';
 import type { AnnotationEdit } from './manifest/annotate.js';
 import { setAnnotations } from './manifest/annotate.js';
 import { type ManifestInput, readManifest } from './manifest/kubernetes/read-manifest.js';
+import { measureInitdataText, measurePolicyText } from './measurement/host-data.js';
 import { buildInitdata, encodeInitdata, printInitdata } from './measurement/initdata.js';
-import { measureInitdata, measurePolicyText } from './measurement/measure.js';
 import type { Initdata } from './measurement/read-initdata.js';
 import type { ImageIdentity, PolicyImage } from './pipeline/images.js';
 import type { KataPolicyData } from './policy/kata/data.js';
@@ -124,8 +124,9 @@ function placePolicy(
     const measurement = measurePolicyText(bytes).hostData;
     return { key, value: bytes.toString('base64'), measurement };
   }
-  const toml = printInitdata(buildInitdata(policy, initdata));
-  const measurement = measureInitdata(Buffer.from(toml), 'the new initdata').hostData;
+  const document = buildInitdata(policy, initdata);
+  const toml = printInitdata(document);
+  const measurement = measureInitdataText(Buffer.from(toml), document.algorithm).hostData;
   return { key, value: encodeInitdata(toml), measurement, initdata: toml };
 }
 

@@ -4,6 +4,7 @@ import { ToolError } from '../core/error.js';
 import type { ImageFactsIndex } from '../image/facts.js';
 import { DEFAULT_PLATFORM, parsePlatform, printPlatform } from '../image/platform.js';
 import type { ImageSource, Platform } from '../image/types.js';
+import type { HashPool } from '../io/hash-pool.js';
 import type { RegistryArtifacts } from '../io/registry/artifacts.js';
 import type { RegistryOptions, RegistrySource } from '../io/registry/source.js';
 import type { Terminal } from '../io/terminal.js';
@@ -92,27 +93,25 @@ export async function openImages(
   references: readonly string[],
   { terminal, signal, locations }: ImageRun,
 ): Promise<ImageAccess> {
-  const [
-    { createImageReader },
-    { defaultCacheFolder, openLayerCache },
-    { openHasher },
-    { availableParallelism },
-  ] = await Promise.all([
-    import('../pipeline/images.js'),
-    import('../io/cache.js'),
-    import('../io/hasher.js'),
-    import('../io/machine.js'),
-  ]);
+  const [{ createImageReader }, { defaultCacheFolder, openLayerCache }, { availableParallelism }] =
+    await Promise.all([
+      import('../pipeline/images.js'),
+      import('../io/cache.js'),
+      import('../io/machine.js'),
+    ]);
   const platform =
     options.platform === undefined ? DEFAULT_PLATFORM : parsePlatform(options.platform);
   const registry = await openRegistry(options, references);
   signal.addEventListener('abort', () => void registry.close(), { once: true });
-  const hasher = openHasher();
+  let hasher: Promise<HashPool> | undefined;
   const read = new Map<string, number>();
   const reader = createImageReader({
     source: await openSource(options, registry, locations),
     locations,
-    hasher,
+    hasher: () => {
+      hasher ??= import('../io/hasher.js').then(({ openHasher }) => openHasher());
+      return hasher;
+    },
     cache: openLayerCache(
       options.cache === false ? undefined : defaultCacheFolder(),
       terminal.notice,
@@ -133,7 +132,7 @@ export async function openImages(
     platform,
     async close() {
       terminal.progressDone();
-      await Promise.all([hasher.close(), registry.close()]);
+      await Promise.all([hasher?.then((opened) => opened.close()), registry.close()]);
     },
   };
 }

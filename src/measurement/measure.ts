@@ -3,47 +3,21 @@
  * SHA-256 of the policy text after one base64 decoding (spec kata-policy-rules 3.3); for upstream kata the digest of
  * the initdata TOML by the algorithm it names, cut or zero-padded to 32 bytes (3.4).
  */
-import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { type Sha256Hex, sha256Hex } from '../core/digest.js';
+import { sha256Hex } from '../core/digest.js';
 import { ToolError } from '../core/error.js';
 import { LIMITS } from '../core/limits.js';
 import type { NoticeSink } from '../core/notice.js';
-import { type InitdataAlgorithm, readInitdata } from './read-initdata.js';
-
-/** What a measured text is. */
-export type MeasuredKind = 'policy' | 'initdata';
-
-export interface Measurement {
-  readonly kind: MeasuredKind;
-  /** HOST_DATA: 64 lower-case hex digits. */
-  readonly hostData: Sha256Hex;
-  /** Digest algorithm of an initdata document; sha256 for a policy. */
-  readonly algorithm: InitdataAlgorithm;
-  /** The exact bytes that were hashed. */
-  readonly text: Uint8Array;
-}
+import { type Measurement, measureInitdataText, measurePolicyText } from './host-data.js';
+import { readInitdata } from './read-initdata.js';
 
 /** A policy text: Rego whose first statement is a package clause. */
 const REGO = /^\uFEFF?(?:\s|#[^\n]*\n)*package\s+[A-Za-z_]/;
 const BASE64 = /^[A-Za-z0-9+/\s]+={0,2}\s*$/;
-const HOST_DATA_BYTES = 32;
-
-/** Measurement of a policy text as it stands: SHA-256 of its bytes. */
-export function measurePolicyText(text: Uint8Array): Measurement {
-  return { kind: 'policy', hostData: sha256Hex(text), algorithm: 'sha256', text };
-}
 
 /** Measurement of an initdata TOML document. Throws POLICY_UNREADABLE if it is none. */
 export function measureInitdata(toml: Uint8Array, where: string): Measurement {
-  const { algorithm } = readInitdata(toml, where);
-  const digest = createHash(algorithm).update(toml).digest();
-  return {
-    kind: 'initdata',
-    hostData: digest.subarray(0, HOST_DATA_BYTES).toString('hex') as Sha256Hex,
-    algorithm,
-    text: toml,
-  };
+  return measureInitdataText(toml, readInitdata(toml, where).algorithm);
 }
 
 /** True if the bytes are a policy text. */

@@ -11,7 +11,6 @@ import {
   requireFacts,
   type WindowsHashes,
 } from '../image/facts.js';
-import { resolveImage } from '../image/resolve.js';
 import type {
   Image,
   ImageSource,
@@ -32,7 +31,8 @@ export interface LayerPorts {
   readonly source: ImageSource;
   /** The source takes `oci:DIR` and the like as locations, not as image references. */
   readonly locations: boolean;
-  readonly hasher: BlockHasher;
+  /** Opened by the first layer that is hashed. */
+  readonly hasher: () => Promise<BlockHasher>;
   readonly cache: LayerCache;
   readonly platform: Platform;
   readonly notices: NoticeSink;
@@ -63,6 +63,8 @@ export function createImageReader(ports: LayerPorts): ImageReader {
   const gate = createGate(ports.parallel);
   const resolve = once(images, async (reference: string) => {
     const digest = digestOf(reference, ports.locations);
+    // Where facts know all images, the readers of manifests are not even loaded.
+    const { resolveImage } = await import('../image/resolve.js');
     const name = { text: reference, ...(digest === undefined ? {} : { digest }) };
     return resolveImage(name, ports.source, ports);
   });
@@ -132,7 +134,7 @@ async function readLayer(
   const notices: Notice[] = [];
   const hashed = await hashLayer(await ports.source.openBlob(image.reference, layer.blob), {
     ...needs,
-    hasher: ports.hasher,
+    hasher: await ports.hasher(),
     notices: (notice) => notices.push(notice),
     signal: ports.signal,
     expect: { digest: layer.blob.digest, size: layer.blob.size, diffId: layer.diffId },

@@ -7,12 +7,8 @@ import {
   findAnnotatedPolicies,
   findTemplatePolicies,
 } from '../manifest/embedded.js';
-import {
-  isPolicyText,
-  type MeasuredKind,
-  measureEncoded,
-  measurePolicyBytes,
-} from '../measurement/measure.js';
+import type { MeasuredKind } from '../measurement/host-data.js';
+import { isPolicyText, measureEncoded, measurePolicyBytes } from '../measurement/measure.js';
 import type { InitdataAlgorithm } from '../measurement/read-initdata.js';
 
 /** One measurement found in a file. */

@@ -1,7 +1,8 @@
 /** Any file -> the texts of the policies that it holds, with what is known of the guest that runs them. */
 import { ToolError } from '../core/error.js';
 import type { NoticeSink } from '../core/notice.js';
-import { type Measurement, measureEncoded, measurePolicyBytes } from '../measurement/measure.js';
+import type { Measurement } from '../measurement/host-data.js';
+import { measureEncoded, measurePolicyBytes } from '../measurement/measure.js';
 import { readInitdata } from '../measurement/read-initdata.js';
 import type { KataPolicyData } from '../policy/kata/data.js';
 import { defaultKataGuest } from '../policy/kata/guests.js';

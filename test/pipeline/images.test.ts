@@ -55,7 +55,7 @@ function bench(image: MadeImage, cache = memoryCache()) {
       },
     },
     locations: false,
-    hasher: createInlineHasher(),
+    hasher: async () => createInlineHasher(),
     cache,
     platform: DEFAULT_PLATFORM,
     notices: (notice) => notices.push(notice),

@@ -48,18 +48,23 @@ async function selfCheck(
   await checkStarts(policies, request, { engine, notices: terminal.notice });
 }
 
+async function readInitdataFile(file: string) {
+  const [{ readBinaryFile }, { readInitdata }] = await Promise.all([
+    import('../../io/files.js'),
+    import('../../measurement/read-initdata.js'),
+  ]);
+  return readInitdata(await readBinaryFile(file), file);
+}
+
 /** Reads every file that the options name. */
 async function readRequest(
   guest: KataGuest,
   { options, manifests }: PolicyRun,
 ): Promise<KataRequest> {
-  const [{ readTextFile, readBinaryFile }, { parseSettings }, { readInitdata }] = await Promise.all(
-    [
-      import('../../io/files.js'),
-      import('../../policy/kata/settings.js'),
-      import('../../measurement/read-initdata.js'),
-    ],
-  );
+  const [{ readTextFile }, { parseSettings }] = await Promise.all([
+    import('../../io/files.js'),
+    import('../../policy/kata/settings.js'),
+  ]);
   const read = async (file: string): Promise<TextFile> => ({
     file,
     text: await readTextFile(file),
@@ -70,9 +75,7 @@ async function readRequest(
   const settings = await readSettings(options, guest.settingsFile, read);
   const attachments = await inOrder(options.configMap ?? [], read);
   const initdata =
-    options.initdata === undefined
-      ? {}
-      : { initdata: readInitdata(await readBinaryFile(options.initdata), options.initdata) };
+    options.initdata === undefined ? {} : { initdata: await readInitdataFile(options.initdata) };
   return {
     inputs: [
       ...manifests.map((one) => ({ ...one, role: 'manifest' as const })),

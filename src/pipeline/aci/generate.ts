@@ -8,7 +8,7 @@ import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
 import type { NoticeSink } from '../../core/notice.js';
 import type { FactsNeeds } from '../../image/facts.js';
-import { measurePolicyText } from '../../measurement/measure.js';
+import { measurePolicyText } from '../../measurement/host-data.js';
 import {
   type AciOptions,
   type BuiltContainer,

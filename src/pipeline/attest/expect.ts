@@ -3,8 +3,9 @@ import type { Expectation } from '../../attest/expectation.js';
 import type { Candidate } from '../../attest/near-miss.js';
 import { ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
+import type { Measurement } from '../../measurement/host-data.js';
 import { POLICY_KEY } from '../../measurement/initdata.js';
-import { type Measurement, measureEncoded, measurePolicyBytes } from '../../measurement/measure.js';
+import { measureEncoded, measurePolicyBytes } from '../../measurement/measure.js';
 import { readInitdata } from '../../measurement/read-initdata.js';
 import { findEmbedded } from '../measure-file.js';
 

@@ -3,13 +3,9 @@ import { type Sha256Hex, sha256Hex } from '../../core/digest.js';
 import { ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
 import type { EmbeddedPolicy } from '../../manifest/embedded.js';
+import type { MeasuredKind, Measurement } from '../../measurement/host-data.js';
 import { POLICY_KEY } from '../../measurement/initdata.js';
-import {
-  type MeasuredKind,
-  type Measurement,
-  measureEncoded,
-  measurePolicyBytes,
-} from '../../measurement/measure.js';
+import { measureEncoded, measurePolicyBytes } from '../../measurement/measure.js';
 import { type InitdataAlgorithm, readInitdata } from '../../measurement/read-initdata.js';
 import { type CceReading, isCcePolicy, readCcePolicy } from '../../policy/aci/read-policy.js';
 import { type KataPolicy, readKataPolicy } from '../../policy/kata/read-policy.js';
