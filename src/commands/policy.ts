@@ -37,6 +37,11 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
     .option('--ignore-unsupported <field>', "field to leave out; '*' for all (repeatable)", collect)
     .optionsGroup('Policy of aci and vn2:')
     .option('--parameters <file>', 'parameters of the ARM template')
+    .option(
+      '--template-root <folder>',
+      'further folder that linked templates may lie in; policies are written into them (repeatable)',
+      collect,
+    )
     .option('--approve-wildcards', 'allow any value of variables whose value is not known')
     .option('--debug-mode', 'allow shells, stack dumps and runtime logging')
     .option('--no-stdio', 'do not give containers their standard streams')

@@ -32,6 +32,7 @@ export const ERROR_CATALOGUE = {
   FILE_NOT_FOUND: row(EXIT.input, 'a file that does not exist or cannot be read'),
   FILE_NOT_TEXT: row(EXIT.input, 'a file that is not UTF-8 text'),
   FILE_WRITE_FAILED: row(EXIT.input, 'a file that cannot be written'),
+  FILE_OUTSIDE: row(EXIT.input, 'a file that an input names in a folder where it may name none'),
   LIMIT_EXCEEDED: row(EXIT.input, 'an input beyond a documented limit'),
   JSON_SYNTAX: row(EXIT.input, 'text that is not valid JSON'),
   MANIFEST_SYNTAX: row(EXIT.input, 'text that is not valid YAML'),

@@ -1,4 +1,5 @@
 /** `podseal policy` for ACI guests (targets aci and vn2). */
+import { dirname } from 'node:path';
 import { ToolError } from '../../core/error.js';
 import type { Terminal } from '../../io/terminal.js';
 import type { GeneratedAciPolicy } from '../../pipeline/aci/generate.js';
@@ -71,6 +72,9 @@ function checkAciOptions({ options, target }: AciRun): void {
   if (target === 'vn2' && options.parameters !== undefined) {
     throw conflict('--parameters is for ARM templates, not for target vn2');
   }
+  if (target === 'vn2' && options.templateRoot !== undefined) {
+    throw conflict('--template-root is for ARM templates, not for target vn2');
+  }
   if (target === 'aci' && options.configMap !== undefined) {
     throw conflict('--config-map is for Kubernetes manifests, not for target aci');
   }
@@ -84,11 +88,13 @@ function checkAciOptions({ options, target }: AciRun): void {
 }
 
 async function readSources({ options, manifests, terminal, target }: AciRun) {
-  const [{ readAciGroups }, { approveWithoutAsking }, { readTextFile }] = await Promise.all([
-    import('../../pipeline/aci/sources.js'),
-    import('../../pipeline/aci/answers.js'),
-    import('../../io/files.js'),
-  ]);
+  const [{ readAciGroups }, { approveWithoutAsking }, { readTextFile }, { readTextWithin }] =
+    await Promise.all([
+      import('../../pipeline/aci/sources.js'),
+      import('../../pipeline/aci/answers.js'),
+      import('../../io/files.js'),
+      import('../../io/contained-files.js'),
+    ]);
   const read = async (file: string) => ({ file, text: await readTextFile(file) });
   const attachments = [];
   for (const file of options.configMap ?? []) attachments.push(await read(file));
@@ -97,7 +103,8 @@ async function readSources({ options, manifests, terminal, target }: AciRun) {
     manifests,
     attachments,
     ...(options.parameters === undefined ? {} : { parameters: await read(options.parameters) }),
-    readLinked: readTextFile,
+    readLinked: (file, main) =>
+      readTextWithin(file, [dirname(main), ...(options.templateRoot ?? [])], '--template-root'),
     approve: approveWithoutAsking(options.approveWildcards === true),
     notices: terminal.notice,
   });

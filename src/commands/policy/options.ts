@@ -17,6 +17,7 @@ export interface PolicyOptions extends ImageOptions {
   readonly ignoreUnsupported?: string[];
   readonly selfCheck?: boolean;
   readonly parameters?: string;
+  readonly templateRoot?: string[];
   readonly approveWildcards?: boolean;
   readonly debugMode?: boolean;
   readonly stdio?: boolean;
@@ -56,6 +57,7 @@ const FAMILY_OPTIONS: Readonly<
   ],
   aci: [
     ['parameters', '--parameters'],
+    ['templateRoot', '--template-root'],
     ['approveWildcards', '--approve-wildcards'],
     ['debugMode', '--debug-mode'],
     ['omitId', '--omit-id'],

@@ -23,8 +23,8 @@ export interface AciSources {
   readonly attachments: readonly AciInput[];
   /** Of the ARM templates. */
   readonly parameters?: AciInput;
-  /** Text of a template that another one links to. */
-  readonly readLinked: (file: string) => Promise<string>;
+  /** Text of a template that another one links to; `main` is the one of the manifests that all started from. */
+  readonly readLinked: (file: string, main: string) => Promise<string>;
   readonly approve: WildcardApproval;
   readonly notices: NoticeSink;
 }
@@ -76,7 +76,7 @@ async function readTemplate(
   const waiting = [...listLinkedTemplates(template)];
   for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
     if (linked.has(path)) continue;
-    const input = { file: path, text: await readLinked(path) };
+    const input = { file: path, text: await readLinked(path, file) };
     const document = parseArmFile(input.text, path);
     linked.set(path, document);
     found.push(input);
