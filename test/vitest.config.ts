@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 120_000,
+    // Platforms of 4096-bit keys are made before tests; on a busy machine that takes a while.
+    hookTimeout: 120_000,
     // One worker a core: much of a test file's time goes by in programs that it runs.
     maxWorkers: '100%',
     maxConcurrency: 2,

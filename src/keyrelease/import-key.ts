@@ -125,7 +125,14 @@ export function buildOctJwk(key: Uint8Array, keyOps: readonly string[]): JsonVal
   };
 }
 
-/** An RSA or EC private key as the vault takes it, members sorted. Throws KEY_CONFIG_INVALID for another key. */
+/** Sizes of RSA keys in bits, and curves by their names in OpenSSL, that the vault takes and a guest gets released. */
+const RSA_BITS: readonly (number | undefined)[] = [2048, 3072, 4096];
+const CURVES: readonly (string | undefined)[] = ['prime256v1', 'secp384r1', 'secp521r1'];
+
+/**
+ * An RSA or EC private key as the vault takes it: a JWK (RFC 7518, section 6) with its members sorted. Throws
+ * KEY_CONFIG_INVALID for another key, and for a size or curve that the vault does not know.
+ */
 export function buildPrivateJwk(
   key: KeyObject,
   type: 'RSA-HSM' | 'EC-HSM',
@@ -141,11 +148,22 @@ export function buildPrivateJwk(
       },
     );
   }
+  checkStrength(key);
   const members: Record<string, unknown> = {
     ...key.export({ format: 'jwk' }),
     ...(keyOps.length === 0 ? {} : { key_ops: keyOps }),
   };
   return JSON.parse(JSON.stringify(members, Object.keys(members).sort())) as JsonValue;
+}
+
+function checkStrength({ asymmetricKeyType, asymmetricKeyDetails: details = {} }: KeyObject): void {
+  const { modulusLength, namedCurve } = details;
+  const isRsa = asymmetricKeyType === 'rsa';
+  if (isRsa ? RSA_BITS.includes(modulusLength) : CURVES.includes(namedCurve)) return;
+  throw new ToolError('KEY_CONFIG_INVALID', 'the vault does not take a key of this kind', {
+    want: isRsa ? `RSA of ${RSA_BITS.join(', ')} bits` : 'EC on P-256, P-384 or P-521',
+    got: isRsa ? `RSA of ${modulusLength} bits` : `EC on ${namedCurve ?? 'a curve without name'}`,
+  });
 }
 
 /** A request without its token, which is added where it is sent. */

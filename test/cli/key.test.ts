@@ -204,11 +204,23 @@ describe('key import', () => {
     }
   });
 
-  it('takes an EC key in PEM', async () => {
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-    writeFileSync(at('ec.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    const args = configure('ec', { kty: 'EC-HSM', key_ops: ['sign'] });
-    expect(await key([...args, '--key-pem', at('ec.pem'), '--apply'])).toMatchObject({ status: 0 });
+  it.each([
+    ['ec', 'EC-HSM', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
+    ['pem', 'RSA-HSM', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+  ])('gives the guest the very key of a PEM: %s', async (name, kty, make) => {
+    const { privateKey } = make();
+    writeFileSync(at('mine.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const args = configure(name, { kty, key_ops: ['sign'] });
+    const imported = await key([...args, '--key-pem', at('mine.pem'), '--apply']);
+    expect(imported).toMatchObject({ status: 0, stderr: '' });
+    const out = at(`${name}.jwk`);
+    const guest = ['--fake-evidence-that-proves-nothing', standIns.machine, '-o', out];
+    const release = ['release', name, '--vault', standIns.host, '--authority', standIns.host];
+    expect(await key([...release, ...services(), ...guest])).toMatchObject({ status: 0 });
+    expect(JSON.parse(readFileSync(out, 'utf8'))).toEqual({
+      ...privateKey.export({ format: 'jwk' }),
+      key_ops: ['sign'],
+    });
   });
 
   it('refuses what does not fit, and sends nothing', async () => {
