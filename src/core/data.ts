@@ -50,12 +50,17 @@ export function isTruthy(value: DataValue | undefined): boolean {
  * that is the same in lower case. Null if there is none, or no map.
  */
 export function lookUp(map: DataValue | undefined, key: string): DataValue {
-  if (!isMap(map)) return null;
-  const exact = map.get(key);
-  if (exact !== undefined && isTruthy(exact)) return exact;
+  const found = lookUpKey(map, key);
+  return found === undefined ? null : exactly(map, found);
+}
+
+/** The key whose member lookUp gives; undefined if there is none, or no map. */
+export function lookUpKey(map: DataValue | undefined, key: string): string | undefined {
+  if (!isMap(map)) return undefined;
+  if (isTruthy(map.get(key))) return key;
   const wanted = key.toLowerCase();
-  for (const [name, value] of map) if (name.toLowerCase() === wanted) return value;
-  return null;
+  for (const name of map.keys()) if (name.toLowerCase() === wanted) return name;
+  return undefined;
 }
 
 /** The member with exactly this key; null if there is none, or no map. */

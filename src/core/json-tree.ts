@@ -58,7 +58,6 @@ export interface JsonDocument {
   readonly text: string;
   readonly file: string;
   readonly root: JsonNode;
-  readonly hasComments: boolean;
 }
 
 export interface JsonTreeOptions {
@@ -69,6 +68,8 @@ export interface JsonTreeOptions {
   readonly duplicates: 'refuse' | 'last';
   /** Strings may stand in single quotes too, as the JSON reader of .NET takes them. */
   readonly singleQuotes?: boolean;
+  /** Nothing beyond RFC 8259 is read. */
+  readonly strict?: boolean;
 }
 
 interface Scanner {
@@ -76,9 +77,9 @@ interface Scanner {
   readonly file: string;
   readonly duplicates: JsonTreeOptions['duplicates'];
   readonly quotes: string;
+  readonly strict: boolean;
   offset: number;
   nodes: number;
-  hasComments: boolean;
 }
 
 const BLANK = /[ \t\n\r]+/y;
@@ -113,14 +114,15 @@ export function parseJsonTree(text: string, file: string, options: JsonTreeOptio
     file,
     duplicates: options.duplicates,
     quotes: options.singleQuotes === true ? `"'` : '"',
-    offset: text.startsWith('\ufeff') ? 1 : 0,
+    strict: options.strict === true,
+    offset: 0,
     nodes: 0,
-    hasComments: false,
   };
+  skipByteOrderMark(scanner);
   const root = parseNode(scanner, 0);
   skipBlanks(scanner);
   if (scanner.offset !== text.length) throw failure(scanner, 'text follows the value');
-  return { text, file, root, hasComments: scanner.hasComments };
+  return { text, file, root };
 }
 
 /** `file:line:column` of an offset. */
@@ -246,6 +248,7 @@ function parseString(scanner: Scanner): JsonString {
       scanner.offset = start;
       throw failure(scanner, 'a string does not end');
     }
+    refuseIfStrict(scanner, 'a control character in a string');
     const breaks = match(scanner, LINE_BREAK);
     if (breaks === undefined) throw failure(scanner, 'a string holds a control character');
     value += breaks;
@@ -261,13 +264,23 @@ function decodeEscape(sequence: string): string {
   return ESCAPES[letter] ?? letter;
 }
 
+function skipByteOrderMark(scanner: Scanner): void {
+  if (!scanner.text.startsWith('\ufeff')) return;
+  refuseIfStrict(scanner, 'a byte order mark');
+  scanner.offset = 1;
+}
+
+function refuseIfStrict(scanner: Scanner, what: string): void {
+  if (scanner.strict) throw failure(scanner, `it holds ${what}`);
+}
+
 /** Skips white space and comments. */
 function skipBlanks(scanner: Scanner): void {
   for (;;) {
     match(scanner, BLANK);
     if (scanner.text[scanner.offset] !== '/') return;
+    refuseIfStrict(scanner, 'a comment');
     if (match(scanner, LINE_COMMENT) === undefined) skipBlockComment(scanner);
-    scanner.hasComments = true;
   }
 }
 

@@ -54,10 +54,23 @@ describe('parseJsonTree', () => {
     expect(locateJson(document, items[1]?.start ?? 0)).toBe('t.json:2:18');
   });
 
-  it('skips comments and a byte order mark, and tells that there are comments', () => {
-    expect(parse('\ufeff{}').hasComments).toBe(false);
-    const { root, hasComments } = parse('/* a\n*/ [1, // b\n 2 /**/]// c');
-    expect([plain(root), hasComments]).toEqual([[1, 2], true]);
+  it('skips comments and a byte order mark', () => {
+    expect(plain(parse('\ufeff{}').root)).toEqual({});
+    expect(plain(parse('/* a\n*/ [1, // b\n 2 /**/]// c').root)).toEqual([1, 2]);
+  });
+
+  it.each([
+    ['\ufeff{}', 'it holds a byte order mark'],
+    ['[1 // b\n]', 'it holds a comment'],
+    ['[1]/* c */', 'it holds a comment'],
+    ['["a\tb"]', 'it holds a control character in a string'],
+    ['["a\u0000b"]', 'it holds a control character in a string'],
+  ])('refuses %j where nothing but plain JSON is allowed', (text, problem) => {
+    const strict = () => parseJsonTree(text, 't.json', { duplicates: 'last', strict: true });
+    expect(thrownBy(strict)).toMatchObject({
+      code: 'JSON_SYNTAX',
+      message: `t.json is not valid JSON: ${problem}`,
+    });
   });
 
   it('marks strings over several lines', () => {

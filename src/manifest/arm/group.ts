@@ -11,6 +11,7 @@ import {
   kindOfData,
   lookUp,
 } from '../../core/data.js';
+import { ToolError } from '../../core/error.js';
 import { below, invalidAt, type JsonPlace } from '../../core/json-read.js';
 import { type JsonDocument, locateJson } from '../../core/json-tree.js';
 import type { NoticeSink } from '../../core/notice.js';
@@ -73,7 +74,7 @@ export function readContainerGroup(resource: GroupResource, reading: GroupReadin
   const place = placeOf(resource, ['properties']);
   const confidential = lookUp(properties, 'confidentialComputeProperties');
   const policy = lookUp(confidential, 'ccePolicy');
-  const name = groupName(value, reading, placeOf(resource, ['name']));
+  const name = groupName(value, reading.texts, placeOf(resource, ['name']));
   return {
     source: 'arm',
     kind,
@@ -101,12 +102,21 @@ function placeOf({ document, path }: GroupResource, inner: NodePath): JsonPlace 
   return { code: 'MANIFEST_INVALID', what, path: printPath(full) };
 }
 
-/** A name that is not known is none: it is for messages only. */
-function groupName(value: DataMap, { texts }: GroupReading, place: JsonPlace): string | undefined {
+/** A name that is not known is none, and one that cannot be replaced stays: it is for messages only. */
+export function groupName(
+  value: DataMap,
+  { replace }: Pick<GroupTexts, 'replace'>,
+  place: JsonPlace,
+): string | undefined {
   const name = lookUp(value, 'name');
   if (typeof name !== 'string') return undefined;
-  const replaced = texts.replace(name, place);
-  return typeof replaced === 'string' ? replaced : undefined;
+  try {
+    const replaced = replace(name, place);
+    return typeof replaced === 'string' ? replaced : undefined;
+  } catch (error) {
+    if (error instanceof ToolError) return name;
+    throw error;
+  }
 }
 
 function readOs(value: DataValue, place: JsonPlace): 'linux' | 'windows' {

@@ -2,7 +2,14 @@
  * Writes policies into the text of a template (aci policy 12.3): nothing but the policy changes, so comments, order,
  * numbers, indentation and line ends stay as they are.
  */
-import { type DataMap, type DataValue, isMap } from '../../core/data.js';
+import {
+  type DataMap,
+  type DataValue,
+  isMap,
+  isTruthy,
+  lookUp,
+  lookUpKey,
+} from '../../core/data.js';
 import { printCompactInOrder, printPrettyInOrder } from '../../core/data-json.js';
 import { ToolError } from '../../core/error.js';
 import { type JsonDocument, locateJson, parseJsonTree } from '../../core/json-tree.js';
@@ -52,16 +59,33 @@ function applyChanges(text: string, changes: readonly TextEdit[]): string {
 }
 
 /**
- * The template as the reference writes it out: two blanks per level, ASCII only, comments lost. A template with
- * comments, which the reference refuses, is edited in place instead.
+ * The template as the reference writes it out: two blanks per level, ASCII only. A policy stands under exactly the key
+ * ccePolicy. Throws MANIFEST_NOT_EDITABLE where an expression stands in the place of its properties.
  */
 export function rewriteTemplateAsReference(
   document: JsonDocument,
   edits: readonly PolicyEdit[],
 ): string {
   if (edits.length === 0) return document.text;
-  if (document.hasComments) return setTemplatePolicies(document, edits);
-  return printPrettyInOrder(withPolicies(document, edits, POLICY));
+  const root = valueOfNode(document.root, buildBudget()) as DataValue;
+  const rewritten = edits.reduce((tree, { path, value }) => {
+    const place = [...path, ...policyPath(document, path), POLICY];
+    return setAt(tree, place, value);
+  }, root);
+  return printPrettyInOrder(rewritten);
+}
+
+/** From a resource to the properties that hold its policy, by the keys that the reference finds; empty ones count not. */
+function policyPath(document: JsonDocument, path: NodePath): NodePath {
+  const node = nodeAtPath(document.root, path);
+  const resource = node === undefined ? null : (valueOfNode(node, buildBudget()) as DataValue);
+  const properties = lookUp(resource, 'properties');
+  const confidential = lookUp(properties, CONFIDENTIAL);
+  const found = isTruthy(confidential) ? lookUpKey(properties, CONFIDENTIAL) : undefined;
+  if (isTruthy(confidential) && !isMap(confidential)) {
+    throw notEditable(document, path, `${CONFIDENTIAL} is not an object`);
+  }
+  return [lookUpKey(resource, 'properties') ?? 'properties', found ?? CONFIDENTIAL];
 }
 
 /** One edit per resource: instances of a loop share it. */
@@ -134,12 +158,8 @@ function assertOnlyPolicies(
   }
 }
 
-/** The template as a value, policies set; at the key that is there in any case, or at exactly `key`. */
-function withPolicies(
-  document: JsonDocument,
-  edits: readonly PolicyEdit[],
-  key?: string,
-): DataValue {
+/** The template as a value, policies set at the keys that are there in any case. */
+function withPolicies(document: JsonDocument, edits: readonly PolicyEdit[]): DataValue {
   const root = valueOfNode(document.root, buildBudget()) as DataValue;
   return edits.reduce((tree, { path, value }) => {
     const resource = nodeAtPath(document.root, path);
@@ -150,7 +170,7 @@ function withPolicies(
       ...path,
       properties?.key ?? 'properties',
       confidential?.key ?? CONFIDENTIAL,
-      key ?? policy?.key ?? POLICY,
+      policy?.key ?? POLICY,
     ];
     return setAt(tree, full, value);
   }, root);

@@ -14,10 +14,33 @@ export function parseArmFile(text: string, file: string): JsonDocument {
   return requireObject(parseJsonTree(text, file, { duplicates: 'refuse' }));
 }
 
-/** As parseArmFile; of doubled keys the last value counts, as for the reference generator. */
+/**
+ * As parseArmFile, with the JSON of the reference generator: nothing beyond RFC 8259, so no comments and no byte order
+ * mark; of doubled keys the last value counts.
+ */
 export function parseArmFileAsReference(text: string, file: string): JsonDocument {
   refuseBicep(text, file);
-  return requireObject(parseJsonTree(text, file, { duplicates: 'last' }));
+  try {
+    return requireObject(parseJsonTree(text, file, { duplicates: 'last', strict: true }));
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code !== 'JSON_SYNTAX') throw error;
+    throw withHint(error, text, file);
+  }
+}
+
+/** What Azure takes beyond plain JSON, podseal policy does too. */
+function withHint(error: ToolError, text: string, file: string): ToolError {
+  try {
+    parseJsonTree(text, file, { duplicates: 'last' });
+  } catch {
+    return error;
+  }
+  const { message, where } = error;
+  return new ToolError('JSON_SYNTAX', message, {
+    ...(where === undefined ? {} : { where }),
+    hints: ['podseal policy reads templates with comments, and keeps them'],
+    cause: error,
+  });
 }
 
 /** How Bicep files start, before anything that could be JSON or YAML. */

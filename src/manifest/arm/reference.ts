@@ -10,14 +10,13 @@ import {
   isMap,
   isTruthy,
   lookUp,
-  textOfData,
 } from '../../core/data.js';
 import { ToolError } from '../../core/error.js';
 import type { JsonDocument } from '../../core/json-tree.js';
 import type { NoticeSink } from '../../core/notice.js';
 import type { ContainerGroup, WildcardApproval } from '../../workload/container-group.js';
 import { valueOfNode } from './functions/json-text.js';
-import { type GroupResource, readContainerGroup } from './group.js';
+import { type GroupResource, groupName, readContainerGroup } from './group.js';
 import { locatePath } from './nodes.js';
 import { buildReferenceTexts, type ReferenceTables } from './reference-texts.js';
 import { GROUP_TYPES } from './template.js';
@@ -65,12 +64,11 @@ export function listStandingPolicies(
   const texts = buildReferenceTexts(tables, () => undefined);
   return resources.map(({ value, document, path }) => {
     const at = locatePath(document, path);
-    const name = lookUp(value, 'name');
     const place = { code: 'MANIFEST_INVALID', what: at, path: 'name' } as const;
     const confidential = lookUp(lookUp(value, 'properties'), 'confidentialComputeProperties');
     const policy = lookUp(confidential, 'ccePolicy');
     return {
-      name: name === null ? '' : textOfData(texts.replace(name, place)),
+      name: groupName(value, texts, place) ?? '',
       policy: typeof policy === 'string' ? policy : '',
       isConfidential: confidential !== null,
       at,

@@ -46,6 +46,39 @@ export function readVirtualNodes(
   inputs: readonly ManifestInput[],
   reading: GroupReading,
 ): readonly ContainerGroup[] {
+  const { workloads, objects } = findWorkloads(inputs);
+  const referenced = collectObjects(objects);
+  return workloads.map((workload) => readGroup(workload, referenced, reading));
+}
+
+/** The policy that stands in a workload. */
+export interface VirtualNodePolicy {
+  /** Of the pod (template). */
+  readonly podName: string | undefined;
+  /** Base64 as written; undefined where there is none. */
+  readonly policy: string | undefined;
+  readonly at: string;
+}
+
+/** The policies of all workloads in order; nothing else of them is read. Throws MANIFEST_SYNTAX, LIMIT_EXCEEDED. */
+export function listVirtualNodePolicies(
+  inputs: readonly ManifestInput[],
+): readonly VirtualNodePolicy[] {
+  return findWorkloads(inputs).workloads.map(({ object, document, path }) => {
+    const metadata = exactly(findPod(object, [])?.pod, 'metadata');
+    const policy = exactly(exactly(metadata, 'annotations'), VIRTUAL_NODE_ANNOTATION);
+    return {
+      podName: textOrAbsent(exactly(metadata, 'name')),
+      policy: textOrAbsent(policy),
+      at: locateAt(document, path),
+    };
+  });
+}
+
+function findWorkloads(inputs: readonly ManifestInput[]): {
+  readonly workloads: readonly FoundWorkload[];
+  readonly objects: readonly DataValue[];
+} {
   const workloads: FoundWorkload[] = [];
   const objects: DataValue[] = [];
   for (const { file, text, role } of inputs) {
@@ -60,8 +93,7 @@ export function readVirtualNodes(
       }
     }
   }
-  const referenced = collectObjects(objects);
-  return workloads.map((workload) => readGroup(workload, referenced, reading));
+  return { workloads, objects };
 }
 
 function readGroup(

@@ -4,7 +4,7 @@ import { parseArmFileAsReference } from '../../manifest/arm/parse.js';
 import { listStandingPolicies, readArmGroupsAsReference } from '../../manifest/arm/reference.js';
 import { readDefinitions, readImageGroup } from '../../manifest/config/definitions.js';
 import { readConfig } from '../../manifest/config/read.js';
-import { readVirtualNodes } from '../../manifest/virtual-node/read.js';
+import { listVirtualNodePolicies, readVirtualNodes } from '../../manifest/virtual-node/read.js';
 import type { ContainerGroup, WildcardApproval } from '../../workload/container-group.js';
 import type { AciInput } from '../aci/sources.js';
 import type { ExistingPolicy } from './print.js';
@@ -65,12 +65,10 @@ export function readExisting(
     }));
   }
   if (source.kind !== 'yaml') return undefined;
-  return readVirtualNodes([source.input], { approve: () => true, notices }).map(
-    ({ podName, existingPolicy, at }) => ({
-      title: 'Policy for Pod',
-      name: podName ?? 'None',
-      policy: existingPolicy,
-      at,
-    }),
-  );
+  return listVirtualNodePolicies([source.input]).map(({ podName, policy, at }) => ({
+    title: 'Policy for Pod',
+    name: podName ?? 'None',
+    policy,
+    at,
+  }));
 }

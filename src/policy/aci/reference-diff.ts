@@ -102,7 +102,13 @@ function compareScalars(policy: DataValue, tested: DataValue, tell: Tell): void 
   }
 }
 
-/** Items that both have are left out; as many of the one as of the other are taken for changes. */
+/** An item of a list with its place. */
+type Placed = readonly [index: number, item: DataValue];
+
+/**
+ * Items that both have are left out. As many maps of the one as of the other are taken for changes of each other; of
+ * other items those at the same place are.
+ */
 function compareLists(
   policy: readonly DataValue[],
   tested: readonly DataValue[],
@@ -110,22 +116,29 @@ function compareLists(
 ): void {
   const removed = without(policy, tested);
   const added = without(tested, policy);
-  if (removed.length === added.length) {
-    for (const [i, item] of removed.entries()) compareValues(item, added[i] ?? null, tell);
+  const areMaps = [...removed, ...added].every(([, item]) => isMap(item));
+  if (areMaps && removed.length === added.length) {
+    for (const [i, [, item]] of removed.entries()) compareValues(item, added[i]?.[1] ?? null, tell);
     return;
   }
-  for (const item of removed) tell('values_removed', item);
-  for (const item of added) tell('values_added', item);
+  const after = new Map(added);
+  for (const [index, item] of removed) {
+    const changed = after.get(index);
+    if (changed === undefined) tell('values_removed', item);
+    else tell('values_changed', mapOf({ policy_value: item, tested_value: changed }));
+    after.delete(index);
+  }
+  for (const item of after.values()) tell('values_added', item);
 }
 
 /** The items of a list that another does not have as often. */
-function without(list: readonly DataValue[], other: readonly DataValue[]): readonly DataValue[] {
+function without(list: readonly DataValue[], other: readonly DataValue[]): readonly Placed[] {
   const counts = new Map<string, number>();
   for (const item of other) {
     const key = printCompact(item);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  return list.filter((item) => {
+  return [...list.entries()].filter(([, item]) => {
     const key = printCompact(item);
     const count = counts.get(key) ?? 0;
     counts.set(key, count - 1);

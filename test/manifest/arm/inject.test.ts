@@ -260,10 +260,19 @@ describe('rewriteTemplateAsReference', () => {
     });
   });
 
-  it('keeps a template with comments, which the reference refuses', () => {
+  it('sets new properties where those in another case are empty', () => {
+    const text = '{"resources": [{"properties": {"ConfidentialComputeProperties": {}, "a": 1}}]}';
+    expect(JSON.parse(rewrite(text)).resources[0].properties).toEqual({
+      ConfidentialComputeProperties: {},
+      a: 1,
+      confidentialComputeProperties: { ccePolicy: POLICY },
+    });
+  });
+
+  it('refuses an expression in the place of the properties', () => {
     const text =
-      '// c\n{"resources": [{"properties": {"confidentialComputeProperties": {"ccePolicy": ""}}}]}';
-    expect(rewrite(text)).toBe(text.replace('""', `"${POLICY}"`));
+      '{"resources": [{"properties": {"confidentialComputeProperties": "[variables(\'c\')]"}}]}';
+    expect(thrownBy(() => rewrite(text)).code).toBe('MANIFEST_NOT_EDITABLE');
   });
 
   it('leaves a template alone that gets no policy', () => {

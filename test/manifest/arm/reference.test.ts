@@ -1,7 +1,6 @@
 /** The partial evaluation of the reference, one rule at a time; tables stand in aci policy 8.3 and 8.4. */
 import { describe, expect, it } from 'vitest';
 import type { Notice } from '../../../src/core/notice.js';
-import { rewriteTemplateAsReference } from '../../../src/manifest/arm/inject.js';
 import { parseArmFileAsReference } from '../../../src/manifest/arm/parse.js';
 import {
   listStandingPolicies,
@@ -184,16 +183,6 @@ describe('parameters files of the reference', () => {
 
 /** What we do in the cases of the rows; the reference would fail in each. */
 const DIVERGENT: Readonly<Record<string, () => void>> = {
-  'aci-arm-comments': () => {
-    const text = `// c\n${JSON.stringify({ resources: [groupResource()] })}`;
-    const template = parseArmFileAsReference(text, 'template.json');
-    const edited = rewriteTemplateAsReference(template, [
-      { path: ['resources', 0], value: 'YQ==' },
-    ]);
-    const added = ',"confidentialComputeProperties":{"ccePolicy":"YQ=="}';
-    expect(edited).toContain(added);
-    expect(edited.replace(added, '')).toBe(text);
-  },
   'aci-arm-parameter-case': () => {
     const resources = [groupResource(env("[parameters('p')]"))];
     const { container } = read({ ...TABLES, resources }, { parameters: { P: { value: 'x' } } });
@@ -256,11 +245,35 @@ describe('resources of the reference', () => {
     expect(read({ resources: [resource] }).groups[0]).toMatchObject(expected);
   });
 
+  it('keep a name that no parameter gives, which is for messages only', () => {
+    const { groups } = read({ resources: [groupResource({}, { name: "[parameters('x')]" })] });
+    expect(groups[0]?.name).toBe("[parameters('x')]");
+  });
+
   it('with another operating system are refused', () => {
     const resource = groupResource() as { properties: object };
     const properties = { ...resource.properties, osType: "[parameters('os')]" };
     const error = thrownBy(() => read({ resources: [{ ...resource, properties }] }));
     expect(error.message).toContain('osType is no operating system of container groups');
+  });
+});
+
+describe('files of the reference', () => {
+  it.each([
+    ['// c\n{}', 'a comment'],
+    ['\ufeff{}', 'a byte order mark'],
+    ['{"a": "\n"}', 'a control character in a string'],
+  ])('%j is refused, with the command that reads it', (text, what) => {
+    const error = thrownBy(() => parseArmFileAsReference(text, 'template.json'));
+    expect(error).toMatchObject({
+      code: 'JSON_SYNTAX',
+      message: `template.json is not valid JSON: it holds ${what}`,
+    });
+    expect(error.hints).toEqual(['podseal policy reads templates with comments, and keeps them']);
+  });
+
+  it('that nobody reads get no such hint', () => {
+    expect(thrownBy(() => parseArmFileAsReference('// c\n{', 'template.json')).hints).toEqual([]);
   });
 });
 

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
 import type { Notice } from '../../../src/core/notice.js';
-import { readVirtualNodes } from '../../../src/manifest/virtual-node/read.js';
+import {
+  listVirtualNodePolicies,
+  readVirtualNodes,
+} from '../../../src/manifest/virtual-node/read.js';
 import type { WildcardQuestion } from '../../../src/workload/container-group.js';
 import { thrownBy } from '../../support/failure.js';
 import { mutate, mutation } from '../../support/text-mutations.js';
@@ -314,6 +317,24 @@ livenessProbe: ${exec('a')}`,
     );
     expect(execProcesses.flatMap(({ command }) => command)).toEqual(['a', 'b', 'c', 'd', 'e']);
     expect(containerOf('livenessProbe: {httpGet: {port: 1}}').execProcesses).toEqual([]);
+  });
+});
+
+describe('listVirtualNodePolicies', () => {
+  it('gives names and policies, whatever else is wrong with the pods', () => {
+    const annotations = (value: string) =>
+      `annotations: {microsoft.containerinstance.virtualnode.ccepolicy: '${value}'}`;
+    const text = [
+      `kind: Pod\nmetadata:\n  name: p\n  ${annotations('YQ==')}\nspec: {containers: [{env: 5}]}`,
+      `kind: Job\nmetadata:\n  name: j\n  ${annotations('Yg==')}\nspec: {template: {spec: {containers: []}}}`,
+      'kind: Deployment\nspec: {}',
+      'kind: ConfigMap',
+    ].join('\n---\n');
+    expect(listVirtualNodePolicies([{ file: 'in.yaml', text }])).toMatchObject([
+      { podName: 'p', policy: 'YQ==', at: 'in.yaml:1:1' },
+      { podName: undefined, policy: undefined },
+      { podName: undefined, policy: undefined },
+    ]);
   });
 });
 

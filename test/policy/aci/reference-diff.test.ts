@@ -60,6 +60,21 @@ describe('compareAsReference', () => {
       { values_changed: { layers: [{ policy_value: 'l2', tested_value: 'x' }] } },
     ],
     [
+      'items at the same place as changed, whatever their types',
+      { command: [5, 'c', 'b'] },
+      {
+        values_changed: {
+          command: [{ policy_value: 'a', tested_value: 5 }],
+        },
+        values_added: { command: ['c'] },
+      },
+    ],
+    [
+      'items that have no like at their place',
+      { layers: ['l2', 'l3'] },
+      { values_removed: { layers: ['l1'] }, values_added: { layers: ['l3'] } },
+    ],
+    [
       'a part of a map',
       { user: { umask: '0' } },
       { values_changed: { user: [{ policy_value: '0022', tested_value: '0' }] } },
@@ -108,7 +123,10 @@ describe('compareAsReference', () => {
     const far = { ...BASE, name: 'x', layers: [], command: null };
     const near = { ...BASE, id: 'other', command: ['z'] };
     expect(compare([far, near, { ...far, layers: ['y'] }], [BASE])).toEqual({
-      app: { values_added: { command: ['a', 'b'] }, values_removed: { command: ['z'] } },
+      app: {
+        values_added: { command: ['b'] },
+        values_changed: { command: [{ policy_value: 'z', tested_value: 'a' }] },
+      },
     });
     expect(compare([far, BASE], [BASE])).toEqual({});
   });
@@ -144,7 +162,12 @@ describe('readStandingLists', () => {
     });
   });
 
+  it.each(['hello', '{"a": ', 'containers = []', ''])('finds nothing in %j', (text) => {
+    expect(read(text)).toEqual({ containers: undefined, fragments: undefined });
+  });
+
   it.each([
+    ['"x"', 'the policy that stands there is JSON, not Rego'],
     ['[{"a": 1}]', 'the policy that stands there is JSON, not Rego'],
     [
       'package policy\ncontainers := [data.x]\n',
