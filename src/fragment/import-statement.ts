@@ -1,5 +1,5 @@
 /** Import statements: what a policy states about the fragments that it loads (aci policy 15.5 and 15.6). */
-import { type DataMap, type DataValue, exactly, isList, isMap } from '../core/data.js';
+import { type DataMap, type DataValue, exactly, isList, isMap, isTruthy } from '../core/data.js';
 import { ToolError } from '../core/error.js';
 import { unpackStatement } from '../core/signed-statement.js';
 import type { ExpectedImport } from './verify.js';
@@ -65,8 +65,8 @@ export function appendImports(
 }
 
 /**
- * The imports of a file: `fragments` and `standaloneFragments` of an object joined, or a plain list. Every entry is
- * checked. Throws FRAGMENT_INVALID with the place.
+ * The imports of a file: `fragments` and `standaloneFragments` of an object joined, or a plain list. Empty entries do
+ * not count, all others are checked. Throws FRAGMENT_INVALID with the place.
  */
 export function readImports(document: DataValue, what: string): readonly DataMap[] {
   const lists = isMap(document)
@@ -75,7 +75,10 @@ export function readImports(document: DataValue, what: string): readonly DataMap
   return lists.flatMap(([key, list]) => {
     if (list === null) return [];
     if (!isList(list)) throw notAList(what, key);
-    return list.map((entry, index) => readImport(entry, `${what}: ${key}[${index}]`));
+    const places = list.map((entry, index) => [entry, `${what}: ${key}[${index}]`] as const);
+    return places
+      .filter(([entry]) => isTruthy(entry))
+      .map(([entry, place]) => readImport(entry, place));
   });
 }
 

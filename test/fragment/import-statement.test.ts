@@ -64,6 +64,7 @@ describe('readImports', () => {
     ).toHaveLength(2);
     expect(readImports(data(`[${good}]`), 'x')).toHaveLength(1);
     expect(readImports(data('{}'), 'x')).toEqual([]);
+    expect(readImports(data(`[null,{},${good}]`), 'x')).toHaveLength(1);
     const [entry] = readImports(
       data(`[${good.replace('"path"', '"required_receipts":["*"],"path"')}]`),
       'x',
