@@ -41,7 +41,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   expectation: async () => (await import('./commands/expectation.js')).addExpectationCommand,
   attest: async () => (await import('./commands/attest.js')).addAttestCommand,
   key: async () => (await import('./commands/key.js')).addKeyCommand,
-  sidecar: async () => (await import('./commands/sidecar.js')).addSidecarCommand,
+  sidecar: loadSidecar,
   layers: async () => (await import('./commands/layers.js')).addLayersCommand,
   layer: async () => (await import('./commands/layer.js')).addLayerCommand,
   katapolicygen: async () => (await import('./commands/katapolicygen.js')).addKatapolicygenCommand,
@@ -70,6 +70,16 @@ async function loadReleasePolicy(): Promise<AddCommand> {
     const releasePolicy = create.addReleasePolicyCommand(program, context);
     lint.addReleasePolicyLint(releasePolicy, context);
     evaluate.addReleasePolicyEvaluate(releasePolicy, context);
+  };
+}
+
+async function loadSidecar(): Promise<AddCommand> {
+  const [sidecar, encfs] = await Promise.all([
+    import('./commands/sidecar.js'),
+    import('./commands/sidecar-encfs.js'),
+  ]);
+  return (program, context) => {
+    encfs.addSidecarEncfs(sidecar.addSidecarCommand(program, context), context);
   };
 }
 

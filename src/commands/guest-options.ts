@@ -6,14 +6,17 @@ import type { Certificate } from '../core/x509.js';
 import { environment, secondsNow } from '../io/machine.js';
 import type { ServiceClient } from '../io/services/client.js';
 import { IDENTITY_SOURCES, type IdentitySource } from '../io/services/identity.js';
+import { LOG_LEVELS, type LogLevel } from '../io/services/log.js';
 import { completeCertificateSource } from '../keyrelease/collateral.js';
 import { WRAP_ALGORITHMS, type WrapAlgorithm } from '../keyrelease/key-unwrap.js';
-import { readSidecarArgs } from '../keyrelease/sidecar-args.js';
+import { readSidecarArgs, type SidecarArgs } from '../keyrelease/sidecar-args.js';
 import type { ReleasePorts } from '../pipeline/sidecar/release.js';
 import { collect } from './context.js';
 
 export interface GuestOptions {
   readonly base64: string;
+  /** Taken in place of the base64 text. */
+  readonly args?: SidecarArgs;
   readonly securityContext?: string;
   readonly guestProgram?: string;
   readonly identity: IdentitySource;
@@ -26,14 +29,14 @@ export interface GuestOptions {
 /** Milliseconds for a call to a service. */
 const SERVICE_MS = 30_000;
 
-/** Adds the options under "Evidence and services". */
-export function addGuestOptions(command: Command): Command {
+/** Adds the options under "Evidence and services"; `variable` is that of the configuration. */
+export function addGuestOptions(command: Command, variable = 'SkrSideCarArgs'): Command {
   return command
     .optionsGroup('Evidence and services:')
     .addOption(
-      new Option('--base64 <text>', 'configuration, the base64 of SkrSideCarArgs')
+      new Option('--base64 <text>', `configuration, the base64 of ${variable}`)
         .default('')
-        .env('SkrSideCarArgs'),
+        .env(variable),
     )
     .option(
       '--security-context <dir>',
@@ -59,6 +62,26 @@ export function addGuestOptions(command: Command): Command {
     .option(
       '--fake-evidence-that-proves-nothing <url>',
       'REHEARSALS ONLY: reports of a made-up platform (`podseal simulate release --serve`)',
+    );
+}
+
+export interface LogOptions {
+  readonly logLevel: LogLevel;
+  readonly logFile?: string;
+}
+
+/** Adds the options under "Log". */
+export function addLogOptions(command: Command): Command {
+  return command
+    .optionsGroup('Log:')
+    .addOption(
+      new Option('--log-level <level>', 'least level of lines')
+        .choices(LOG_LEVELS)
+        .default('info')
+        .env('LogLevel'),
+    )
+    .addOption(
+      new Option('--log-file <file>', 'append to a file instead of stderr').env('LogFile'),
     );
 }
 
@@ -96,7 +119,7 @@ export async function openGuest(
     import('../io/services/identity.js'),
     import('../keyrelease/identity-requests.js'),
   ]);
-  const args = readSidecarArgs(options.base64);
+  const args = options.args ?? readSidecarArgs(options.base64);
   const [{ readCaFile }, { openServiceClient }] = await Promise.all([
     import('../io/registry/ca-file.js'),
     import('../io/services/client.js'),
@@ -154,7 +177,7 @@ export async function openGuest(
       now: secondsNow,
       nonce: () => randomBytes(8).readBigUInt64BE(),
       roots: await trustedRoots(ca),
-      listedHosts: (options.allowHost ?? []).map((host) => host.toLowerCase()),
+      listedHosts: listedHostsOf(options),
       signingKeys: new release.SigningKeys(),
       userAgent: () => args.userAgent ?? 'ConfidentialSkrContainer',
       ...(uvmEndorsement === undefined ? {} : { uvmEndorsement }),
@@ -162,6 +185,10 @@ export async function openGuest(
     },
   };
 }
+
+/** The hosts that the user listed. */
+export const listedHostsOf = ({ allowHost }: GuestOptions): readonly string[] =>
+  (allowHost ?? []).map((host) => host.toLowerCase());
 
 async function openDevice(options: GuestOptions, { send }: ServiceClient) {
   const { fakeEvidenceThatProvesNothing: fake, guestProgram } = options;

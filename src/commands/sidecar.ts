@@ -4,16 +4,21 @@ import { ToolError } from '../core/error.js';
 import { LIMITS } from '../core/limits.js';
 import { millisecondsNow } from '../io/machine.js';
 import type { RunningServer } from '../io/services/http-server.js';
-import { LOG_LEVELS, type Log, type LogLevel } from '../io/services/log.js';
+import type { Log } from '../io/services/log.js';
 import { aborted, type CommandContext } from './context.js';
-import { addGuestOptions, type GuestOptions, type OpenGuest, openGuest } from './guest-options.js';
+import {
+  addGuestOptions,
+  addLogOptions,
+  type GuestOptions,
+  type LogOptions,
+  type OpenGuest,
+  openGuest,
+} from './guest-options.js';
 
-interface SidecarOptions extends GuestOptions {
+interface SidecarOptions extends GuestOptions, LogOptions {
   readonly serverType: 'http' | 'grpc';
   readonly port: number;
   readonly address: string;
-  readonly logLevel: LogLevel;
-  readonly logFile?: string;
   readonly keyDir: string;
   readonly maxRequests: number;
   readonly keysAhead: number;
@@ -23,10 +28,13 @@ interface SidecarOptions extends GuestOptions {
 const HEADERS_MS = 30_000;
 const REQUEST_MS = 60_000;
 
-/** Adds `sidecar`. */
-export function addSidecarCommand(program: Command, context: CommandContext): void {
+/** Adds `sidecar`; gives the command that encfs joins. */
+export function addSidecarCommand(program: Command, context: CommandContext): Command {
+  // Options behind a sub-command are its own; it has some of the same names.
   const command = program
+    .enablePositionalOptions()
     .command('sidecar')
+    .enablePositionalOptions()
     .summary('serve attestation and key release to the containers of a pod')
     .description(
       'Serve attestation and key release inside a confidential guest: GET /status, POST /attest/raw, /attest/maa, /attest/combined and /key/release, or the gRPC key provider of encrypted images. Listens on loopback: every container of the pod may ask, nobody else. Tokens and reports go to hosts of Azure only, or to those that are listed.',
@@ -60,15 +68,7 @@ export function addSidecarCommand(program: Command, context: CommandContext): vo
         .default(8),
     )
     .option('--key-dir <dir>', 'folder of KEY-info.json files for WrapKey', '.');
-  addGuestOptions(command)
-    .optionsGroup('Log:')
-    .addOption(
-      new Option('--log-level <level>', 'least level of lines')
-        .choices(LOG_LEVELS)
-        .default('info')
-        .env('LogLevel'),
-    )
-    .addOption(new Option('--log-file <file>', 'append to a file instead of stderr').env('LogFile'))
+  addLogOptions(addGuestOptions(command))
     .addHelpText(
       'after',
       `
@@ -79,6 +79,7 @@ Example:
   curl -s localhost:8080/key/release -d '{"maa_endpoint": "sharedeus2.eus2.attest.azure.net", "akv_endpoint": "NAME.vault.azure.net", "kid": "KEY"}'`,
     )
     .action((options: SidecarOptions) => run(options, context));
+  return command;
 }
 
 async function run(options: SidecarOptions, context: CommandContext): Promise<void> {

@@ -112,6 +112,21 @@ export const ERROR_CATALOGUE = {
   TOKEN_INVALID: row(EXIT.input, 'a token or a file of claims that does not fit'),
   KEY_PROVIDER_INPUT: row(EXIT.input, 'a message of the key provider that does not fit'),
   SIDECAR_ARGS_INVALID: row(EXIT.usage, 'a configuration of the side-car that does not fit'),
+  ENCFS_CONFIG_INVALID: row(
+    EXIT.input,
+    'a configuration of encrypted filesystems that does not fit',
+  ),
+  ENCFS_IMAGE_INVALID: row(EXIT.input, 'an image that is absent or no LUKS2 image'),
+  ENCFS_HEADER_REFUSED: row(
+    EXIT.integrity,
+    'a LUKS2 header that asks for something else than strong encryption',
+  ),
+  ENCFS_KEY_REFUSED: row(EXIT.denied, 'a released key that does not open its image'),
+  ENCFS_COMMAND_FAILED: row(
+    EXIT.unreachable,
+    'a program of the system that is absent, fails or takes too long',
+  ),
+  ENCFS_CLOSE_FAILED: row(EXIT.unreachable, 'a filesystem that is still in use at the end'),
   CERTIFICATE_SOURCE_INVALID: row(
     EXIT.input,
     'a certificate source or its answer that does not fit',

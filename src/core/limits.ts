@@ -101,6 +101,20 @@ export const LIMITS = {
   sidecarRequestBytes: 1 * MIB,
   /** Body of an answer of the attestation service or the key vault. */
   serviceAnswerBytes: 1 * MIB,
+  /** Configuration of encrypted filesystems: as base64 it has to fit into one environment variable (128 KiB). */
+  encfsConfigBytes: 64 * KIB,
+  /** Encrypted filesystems of one side-car: each is a key release and a mount; examples have one or two. */
+  encfsFilesystems: 32,
+  /** Characters of a path: Linux takes no longer one. */
+  pathChars: 4_095,
+  /** Head of an encrypted image, which holds its header: where cryptsetup puts the data unless told otherwise. */
+  luksHeaderBytes: 16 * MIB,
+  /** Metadata of a LUKS2 header as JSON: the format allows no more. */
+  luksMetadataBytes: 4 * MIB,
+  /** Complaints of a program of the system that are kept. */
+  programComplaintBytes: 64 * KIB,
+  /** Time for one run of cryptsetup, mount or umount: recovering a journal takes seconds. */
+  programMs: 120_000,
   /** Memory in which a policy is evaluated as WebAssembly: a policy of 100 containers takes 10 MiB. */
   regoMemoryBytes: 512 * MIB,
   /** Requests of one simulation: a session of a guest has a few hundred. */

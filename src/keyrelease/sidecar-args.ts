@@ -1,7 +1,7 @@
 /** SkrSideCarArgs: base64 of JSON by which a pod configures the side-car. Unknown members are ignored, as the peers do. */
 import { decodeBase64 } from '../core/base64.js';
 import { ToolError } from '../core/error.js';
-import { type JsonValue, parseJson } from '../core/json.js';
+import { type JsonObject, type JsonValue, parseJson } from '../core/json.js';
 import { isJsonObject } from '../core/json-equal.js';
 import {
   CERTIFICATE_SOURCES,
@@ -29,6 +29,11 @@ export function readSidecarArgs(text: string): SidecarArgs {
     throw cause instanceof ToolError ? invalid(`is not JSON: ${cause.message}`) : cause;
   }
   if (!isJsonObject(value)) throw invalid('is not a JSON object');
+  return readSidecarObject(value);
+}
+
+/** Reads the decoded configuration, or the part of another one that has the same members. Throws SIDECAR_ARGS_INVALID. */
+export function readSidecarObject(value: JsonObject): SidecarArgs {
   const certificates = readSource(value.certcache);
   const clientId = textAt(value.identity, 'client_id');
   const userAgent = textAt(value.maaconfig, 'user_agent');
