@@ -21,9 +21,9 @@ import {
   requiredField,
 } from '../core/json-read.js';
 
-/** What protects the data: cipher and mode -> kinds of integrity tags that may go with it; `none` is encryption alone. */
+/** What protects the data: cipher and mode -> kinds of integrity tags that may go with it; empty is encryption alone. */
 const DATA_CIPHERS: Readonly<Record<string, readonly string[]>> = {
-  'aes-xts-plain64': ['none', 'hmac(sha256)', 'hmac(sha512)'],
+  'aes-xts-plain64': ['', 'hmac(sha256)', 'hmac(sha512)'],
   'aes-xts-random': ['hmac(sha256)', 'hmac(sha512)'],
   'aes-gcm-random': ['aead'],
   'chacha20-random': ['poly1305'],
@@ -149,14 +149,14 @@ function readSegment(value: JsonValue, place: JsonPlace): LuksHeader {
   const atTags = below(place, 'integrity');
   const kinds = DATA_CIPHERS[cipher]!;
   const kind =
-    tags === undefined ? 'none' : requiredField(tags, 'type', atTags, readString).slice(0, 100);
+    tags === undefined ? '' : requiredField(tags, 'type', atTags, readString).slice(0, 100);
   if (!kinds.includes(kind)) {
     throw invalidAt(atTags, 'does not fit the cipher', {
-      want: `${kinds.join(' or ')} with ${cipher}`,
-      got: kind,
+      want: `${kinds.map((one) => one || 'none').join(' or ')} with ${cipher}`,
+      got: kind || 'none',
     });
   }
-  return { cipher, dataOffset, ...(kind === 'none' ? {} : { integrity: kind }) };
+  return { cipher, dataOffset, ...(kind === '' ? {} : { integrity: kind }) };
 }
 
 const SEGMENT_MEMBERS = [

@@ -84,7 +84,6 @@ beforeAll(async () => {
   };
   store('oct1', OCT, HOST_DATA);
   store('foreign', OCT, 'cd'.repeat(32));
-  store('short', OCT.subarray(0, 16), HOST_DATA);
 });
 
 interface Entry {
@@ -259,16 +258,7 @@ describe.runIf(hasCryptsetup)('a failure closes what was open', () => {
 
   it.each<[string, object | undefined, Readonly<Record<string, Script>>, number, string]>([
     ['a key that is not released', { kid: 'foreign' }, {}, 10, 'KEY_RELEASE_REFUSED'],
-    ['a key that is not there', { kid: 'none' }, {}, 10, 'KEY_RELEASE_REFUSED'],
     ['a key that does not open the image', { kid: 'key1' }, {}, 10, 'ENCFS_KEY_REFUSED'],
-    ['a key of another length', { kid: 'short' }, {}, 3, 'KEY_CONFIG_INVALID'],
-    [
-      'a device that cannot be made',
-      undefined,
-      { 'oct.img remote-crypt-1': { status: 1 } },
-      4,
-      'ENCFS_COMMAND_FAILED',
-    ],
     [
       'a program that writes the key',
       undefined,
@@ -317,7 +307,7 @@ describe.runIf(hasCryptsetup)('a failure closes what was open', () => {
     expect(isClosed(place)).toBe(true);
   });
 
-  it('a device that stays in use is told, and the rest is closed', async () => {
+  it('an unmount that fails where nothing is mounted any more: the rest is closed', async () => {
     const place = makePlace({ 'umount ': { status: 32 } });
     const running = start(place, place.entries);
     await running.until('ready');
@@ -349,11 +339,6 @@ describe.runIf(hasCryptsetup)('a header that the host changed', () => {
     [
       'data in the clear',
       (json) => json.replace(/("iv_tweak":"0","encryption":")[^"]*/, '$1cipher_null-ecb'),
-      true,
-    ],
-    [
-      'a weak cipher',
-      (json) => json.replace(/("iv_tweak":"0","encryption":")[^"]*/, '$1aes-ecb'),
       true,
     ],
     [
