@@ -73,7 +73,7 @@ export async function auditInput(
   const ofPolicies = policies.flatMap((one) => {
     const context = { subject: one.workload, place: parsePlace(one.where) };
     return one.family === 'cce'
-      ? auditCcePolicy(one.policy, { ...context, toldImages })
+      ? auditCcePolicy(one.policy, { ...base, ...context, toldImages })
       : auditKataPolicy(one.policy, { ...base, ...context, toldImages });
   });
   const images = lookUp === undefined ? [] : await auditImages(audit.images, lookUp);

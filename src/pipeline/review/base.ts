@@ -1,14 +1,27 @@
 /** What reviews compare policies with: the rules and settings that belong to podseal. */
 import { sha256Hex } from '../../core/digest.js';
+import type { LenientPoints } from '../../policy/aci/points.js';
 import { KATA_GUESTS } from '../../policy/kata/guests.js';
 import { type KataSettings, parseSettings } from '../../policy/kata/settings.js';
+import { ENFORCEMENT_POINTS } from '../../rego/aci/guests.js';
 
 export interface ReviewBase {
   /** Names of our rules by the digest of their content. */
   readonly ownRules: ReadonlyMap<string, string>;
   /** Our settings of every guest. */
   readonly settings: readonly KataSettings[];
+  readonly lenientPoints: LenientPoints;
 }
+
+/** Guests of containers of Linux do not ask about it. */
+const WINDOWS_POINT = 'log_provider';
+
+/** The enforcement points that guests of container groups allow to policies from before they came. */
+export const LENIENT_POINTS: LenientPoints = new Map(
+  Object.entries(ENFORCEMENT_POINTS).flatMap(([name, { introduced, defaults }]) =>
+    defaults.allowed === true && name !== WINDOWS_POINT ? [[name, introduced] as const] : [],
+  ),
+);
 
 /** The base, from the bundled files; `readAsset` gives the text of one, e.g. `kata/settings/azl3.json`. */
 export async function loadReviewBase(
@@ -23,5 +36,5 @@ export async function loadReviewBase(
     const rules = await readAsset(`kata/rules/${guest.rulesFile}`);
     ownRules.set(sha256Hex(rules), `podseal, ${guest.rulesFile}`);
   }
-  return { ownRules, settings };
+  return { ownRules, settings, lenientPoints: LENIENT_POINTS };
 }

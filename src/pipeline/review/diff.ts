@@ -106,7 +106,7 @@ function compareMeaning(
     return compareKataPolicies(before.policy, after.policy, base);
   }
   if (before.family === 'cce' && after.family === 'cce') {
-    return compareCcePolicies(before.policy, after.policy);
+    return compareCcePolicies(before.policy, after.policy, base);
   }
   throw new ToolError('USAGE_CONFLICT', 'policies of two kinds cannot be compared', {
     where: after.where,

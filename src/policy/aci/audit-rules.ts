@@ -96,6 +96,11 @@ const RULES = {
     'an import takes the whole module of a fragment, rules included',
     'include only what is needed: containers, fragments or external_processes',
   ),
+  'fields-ignored': rule(
+    'high',
+    'guests put defaults in the place of fields of containers, which permit more',
+    'generate the policy again, for a current guest',
+  ),
   'guest-surprise': rule(
     'low',
     'a guest takes a part of the policy otherwise than it reads',
@@ -103,7 +108,7 @@ const RULES = {
   ),
   'nothing-allowed': rule(
     'info',
-    'the policy has neither containers nor imports of some, so that none can start',
+    'the policy lets no container start',
     'generate a policy with `podseal policy`',
   ),
   'rules-unknown': rule(

@@ -1,7 +1,7 @@
 /** A CCE policy -> how open it is to the host, as findings (spec aci-framework 5 and 6). See `CCE_AUDIT_RULES`. */
 import { type Finding, type Severity, sortFindings } from '../../core/finding.js';
-import { isJsonObject } from '../../core/json-equal.js';
 import { hideSecrets } from '../../core/secret.js';
+import { isSemver } from '../../core/semver.js';
 import { type AuditSubject, findingOf } from '../review/audit-hits.js';
 import { auditCceContainers } from './audit-container.js';
 import { type CceAuditId, type CceHit, cceRule } from './audit-rules.js';
@@ -10,24 +10,30 @@ import {
   type CceDocument,
   type CceFlag,
   type CceFragmentEntry,
-  type CcePoint,
 } from './cce-document.js';
 import { INFRASTRUCTURE } from './constants.js';
 import { findAciGuest } from './guests.js';
+import {
+  type EffectivePoint,
+  effectivePoints,
+  ignoredFields,
+  isOpenPoint,
+  type LenientPoints,
+  POLICY_PACKAGE,
+} from './points.js';
 import type { CceReading } from './read-policy.js';
 import { surprisesOf } from './surprises.js';
 
 export interface CceAuditContext extends AuditSubject {
   /** Images whose names are judged elsewhere. */
   readonly toldImages?: ReadonlySet<string>;
+  readonly lenientPoints: LenientPoints;
 }
 
 /** All findings of a policy, worst first. */
 export function auditCcePolicy(reading: CceReading, context: CceAuditContext): readonly Finding[] {
   const hits =
-    reading.kind === 'document'
-      ? auditDocument(reading.document, context.toldImages ?? new Set())
-      : [ownRules(reading)];
+    reading.kind === 'document' ? auditDocument(reading.document, context) : [ownRules(reading)];
   return sortFindings(
     hits.map((hit) =>
       findingOf({ ...hit, message: hideSecrets(hit.message) }, cceRule(hit.id), context),
@@ -39,12 +45,16 @@ function ownRules({ problem }: CceReading & { readonly kind: 'custom' }): CceHit
   return { id: 'rules-unknown', message: `the policy has rules of its own: ${problem}` };
 }
 
-function auditDocument(document: CceDocument, toldImages: ReadonlySet<string>): readonly CceHit[] {
-  const points = auditPoints(document.points);
+function auditDocument(
+  document: CceDocument,
+  { toldImages = new Set(), lenientPoints }: CceAuditContext,
+): readonly CceHit[] {
+  const points = auditPoints(effectivePoints(document, lenientPoints));
   // Where the host may do anything the rest of the policy is of no account.
   if (points.some(({ id }) => id === 'allow-all')) return points;
   return [
     ...points,
+    ...auditVersions(document),
     ...auditFlags(document),
     ...auditCceContainers(document.containers, toldImages),
     ...document.external_processes.map(({ command }, i) => ({
@@ -74,9 +84,9 @@ const GRAVE: readonly string[] = [
   'scratch_mount',
 ];
 
-function auditPoints(points: ReadonlyMap<string, CcePoint>): readonly CceHit[] {
-  const open = [...points].filter(([, point]) => isOpenPoint(point)).map(([name]) => name);
-  if (RUNNING.every((name) => open.includes(name))) {
+function auditPoints(points: ReadonlyMap<string, EffectivePoint>): readonly CceHit[] {
+  const open = [...points].filter(([, point]) => isOpenPoint(point));
+  if (RUNNING.every((name) => open.some(([other]) => other === name))) {
     const message = 'the policy allows requests without looking at them: the host may run anything';
     return [{ id: 'allow-all', message, path: 'create_container' }];
   }
@@ -86,20 +96,40 @@ function auditPoints(points: ReadonlyMap<string, CcePoint>): readonly CceHit[] {
     return [{ id: 'rules-unknown', message, path: name }];
   });
   return [
-    ...open.map((name): CceHit => {
+    ...open.map(([name, point]): CceHit => {
       const severity: Severity = GRAVE.includes(name) ? 'critical' : 'medium';
-      const message = `the host may send ${name} with any content`;
+      const why =
+        point.kind === 'default'
+          ? `: the policy does not define it, and its api_version is before ${point.introduced}`
+          : '';
+      const message = `the host may send ${name} with any content${why}`;
       return { id: 'request-open', message, path: name, severity };
     }),
     ...strange,
   ];
 }
 
-/** True for a constant `{"allowed": true}`; whatever is not false counts. */
-export function isOpenPoint(point: CcePoint): boolean {
-  if (point.kind !== 'constant') return false;
-  const { value } = point;
-  return isJsonObject(value) ? (value.allowed ?? false) !== false : value === true;
+/** Versions that make guests read less of the policy than stands in it. */
+function auditVersions(document: CceDocument): readonly CceHit[] {
+  const { packageName, api_version: api, framework_version: framework, containers } = document;
+  const hits: CceHit[] = [];
+  const versions = {
+    ...(packageName === POLICY_PACKAGE ? { api_version: api } : {}),
+    framework_version: framework,
+  };
+  for (const [path, version] of Object.entries(versions)) {
+    if (version !== undefined && isSemver(version)) continue;
+    const told = version === undefined ? 'there is no version' : `${version} is no version`;
+    hits.push({ id: 'nothing-allowed', message: `no container can start: ${told}`, path });
+  }
+  const ignored = ignoredFields(framework).filter((field) =>
+    containers.some((one) => one[field] !== undefined),
+  );
+  if (ignored.length > 0) {
+    const message = `guests ignore ${ignored.join(', ')} of the containers: framework_version ${framework} does not have them yet`;
+    hits.push({ id: 'fields-ignored', message, path: 'framework_version' });
+  }
+  return hits;
 }
 
 interface FlagRow {

@@ -152,3 +152,11 @@ export interface CceDocument {
   /** The text gives its denials the reasons of the framework. */
   readonly givesReasons: boolean;
 }
+
+/** Fields of containers and the framework version that has them first: for older policies guests take defaults (4.4). */
+export const FIELD_VERSIONS = {
+  no_new_privileges: '0.2.0',
+  user: '0.2.1',
+  capabilities: '0.2.2',
+  seccomp_profile_sha256: '0.2.3',
+} as const satisfies Partial<Record<keyof CceContainer, string>>;

@@ -70,22 +70,31 @@ function containerBlocks(container: CceContainerDescription): readonly Block[] {
 }
 
 function containerFacts(container: CceContainerDescription): readonly Fact[] {
-  const { image, layers, capabilities, isPrivileged, seccompProfile } = container;
+  const { image, layers, capabilities, seccompProfile } = container;
   const unbound: Cell = { text: 'not bound to the content of an image', tone: 'bad' };
   return factsOf([
     ['image', image === undefined ? [] : [image]],
     ['layers', layers.length === 0 ? [unbound] : layers],
     ['user', [container.user]],
-    ['command', [JSON.stringify(container.command)]],
+    ['command', [container.command.length === 0 ? 'none' : JSON.stringify(container.command)]],
     ['directory', [container.workingDirectory]],
-    ['privileges', isPrivileged ? [{ text: 'all', tone: 'bad' }] : []],
-    ['', container.mayGainPrivileges ? ['more may be gained by its processes'] : []],
+    ['privileges', privilegesOf(container)],
     ['capabilities', [capabilities?.join(', ') ?? warning('the defaults of the guest')]],
     ['seccomp', [seccompProfile === '' ? 'no profile' : `profile ${seccompProfile}`]],
     ['input, output', [container.hostReadsOutput ? 'open to the host' : 'closed']],
     ['may be run', container.execCommands],
     ['signals', [container.signals.join(', ') || 'none']],
   ]);
+}
+
+function privilegesOf({
+  isPrivileged,
+  mayGainPrivileges,
+}: CceContainerDescription): readonly Cell[] {
+  return [
+    ...(isPrivileged ? [{ text: 'all', tone: 'bad' } as const] : []),
+    ...(mayGainPrivileges ? ['processes may gain more'] : []),
+  ];
 }
 
 function factsOf(rows: readonly (readonly [string, readonly Cell[]])[]): readonly Fact[] {

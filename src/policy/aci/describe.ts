@@ -1,6 +1,5 @@
 /** A CCE policy in the terms of its reader: what the host may do, then each container. Secrets are hidden. */
 import { hideInWords, hideSecrets } from '../../core/secret.js';
-import { isOpenPoint } from './audit.js';
 import { nameOfCceContainer, textsOf } from './audit-container.js';
 import {
   CCE_FLAGS,
@@ -11,6 +10,7 @@ import {
 } from './cce-document.js';
 import { tellRule } from './differences-container.js';
 import { originOfCceMount } from './mount-origin.js';
+import { effectivePoints, isOpenPoint, type LenientPoints } from './points.js';
 import type { CceReading } from './read-policy.js';
 
 export interface CceContainerDescription {
@@ -59,7 +59,10 @@ export interface CceDescription {
 }
 
 /** The description of a policy. */
-export function describeCcePolicy(reading: CceReading): CceDescription {
+export function describeCcePolicy(
+  reading: CceReading,
+  lenientPoints: LenientPoints,
+): CceDescription {
   if (reading.kind === 'custom') {
     return {
       ownRules: reading.problem,
@@ -75,7 +78,7 @@ export function describeCcePolicy(reading: CceReading): CceDescription {
     ...(api === undefined ? {} : { apiVersion: api }),
     ...(framework === undefined ? {} : { frameworkVersion: framework }),
     flags: Object.fromEntries(CCE_FLAGS.map((flag) => [flag, document.flags[flag]])),
-    openRequests: [...document.points].flatMap(([name, point]) =>
+    openRequests: [...effectivePoints(reading.document, lenientPoints)].flatMap(([name, point]) =>
       isOpenPoint(point) ? [name] : [],
     ),
     fragments: document.fragments.map(({ parameters, ...entry }) => ({

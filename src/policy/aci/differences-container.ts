@@ -2,6 +2,7 @@
 import type { JsonValue } from '../../core/json.js';
 import { canonicalJson, isJsonObject } from '../../core/json-equal.js';
 import { hideSecrets } from '../../core/secret.js';
+import { compareMounts } from '../review/compare-keyed.js';
 import { allows, grants, switched } from '../review/compare-values.js';
 import {
   type Comparator,
@@ -59,7 +60,7 @@ export const CONTAINER_TABLE: CompareTable = {
   working_dir: differs('directory', 'the working directory'),
   exec_processes: allows('exec', 'a process that the host may run'),
   signals: allows('signal', 'a signal of the host'),
-  mounts: allows('mount', 'a mount'),
+  mounts: compareMounts,
   'user.user_idname': bounded('user', 'the user', isAnyone),
   'user.group_idnames': allows('user', 'a group of the user'),
   'user.umask': differs('user', 'the umask'),

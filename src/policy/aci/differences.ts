@@ -4,7 +4,7 @@
  */
 import type { Difference } from '../../core/finding.js';
 import type { JsonValue } from '../../core/json.js';
-import { isJsonObject, sameJson } from '../../core/json-equal.js';
+import { sameJson } from '../../core/json-equal.js';
 import { allows, forbids, switched } from '../review/compare-values.js';
 import {
   type CompareTable,
@@ -15,9 +15,17 @@ import {
   shown,
 } from '../review/compare-walk.js';
 import { nameOfCceContainer } from './audit-container.js';
-import type { CceDocument, CceFlag, CcePoint } from './cce-document.js';
+import type { CceDocument, CceFlag } from './cce-document.js';
 import { CONTAINER_TABLE, compareEnvRules } from './differences-container.js';
 import { matchCceContainers } from './match-containers.js';
+import { meaningOf } from './meaning.js';
+import {
+  type EffectivePoint,
+  effectivePoints,
+  ignoredFields,
+  isOpenPoint,
+  type LenientPoints,
+} from './points.js';
 import type { CceReading } from './read-policy.js';
 
 const POLICY = 'policy';
@@ -36,7 +44,7 @@ const FLAG_WORDS: Readonly<Record<CceFlag, string>> = {
 const POLICY_TABLE: CompareTable = {
   package: differs('rules', 'the package'),
   api_version: differs('version', 'api_version'),
-  framework_version: differs('version', 'framework_version'),
+  framework_version: compareFramework,
   svn: differs('version', 'the svn of the fragment'),
   reason: differs('reason', 'whether denials have reasons'),
   external_processes: allows('external-process', 'a process in the virtual machine'),
@@ -55,14 +63,31 @@ const POLICY_TABLE: CompareTable = {
   ),
 };
 
+/** What comparing needs to know beside the policies. */
+export interface CceCompareOptions {
+  readonly lenientPoints: LenientPoints;
+}
+
 /** All differences of meaning from `before` to `after`; empty for policies that mean the same. */
-export function compareCcePolicies(before: CceReading, after: CceReading): readonly Difference[] {
+export function compareCcePolicies(
+  before: CceReading,
+  after: CceReading,
+  { lenientPoints }: CceCompareOptions,
+): readonly Difference[] {
   const found: Difference[] = [];
   const reportTo = (subject: string): Report => {
     return (difference) => found.push({ path: '', ...difference, subject });
   };
   if (before.kind === 'document' && after.kind === 'document') {
-    compareDocuments(before.document, after.document, reportTo);
+    const [old, fresh] = [before.document, after.document].map(meaningOf) as [
+      CceDocument,
+      CceDocument,
+    ];
+    const [oldPoints, freshPoints] = [old, fresh].map((one) =>
+      effectivePoints(one, lenientPoints),
+    ) as [Points, Points];
+    comparePoints(oldPoints, freshPoints, reportTo(POLICY));
+    compareDocuments(old, fresh, reportTo);
   } else compareCustom(before, after, reportTo(POLICY));
   return found;
 }
@@ -88,7 +113,6 @@ function compareDocuments(
   after: CceDocument,
   reportTo: (subject: string) => Report,
 ): void {
-  comparePoints(before.points, after.points, reportTo(POLICY));
   compareAllContainers(before, after, reportTo);
   compareFragments(before.fragments, after.fragments, reportTo);
   comparePart(
@@ -104,22 +128,34 @@ function restOf(document: CceDocument): JsonValue {
   return asJson({ package: packageName, ...rest, ...flags, reason: givesReasons });
 }
 
+/** Older versions lack fields of containers: guests take defaults for them, which permit more. */
+function compareFramework(pair: Pair, report: Report): void {
+  const [old, fresh] = [pair.before, pair.after].map((version) =>
+    ignoredFields(typeof version === 'string' ? version : undefined),
+  ) as [readonly string[], readonly string[]];
+  differs('version', 'framework_version')(pair, (difference) => {
+    if (old.length === fresh.length) return report(difference);
+    const isWider = fresh.length > old.length;
+    const [longer, shorter] = isWider ? [fresh, old] : [old, fresh];
+    const fields = longer.filter((field) => !shorter.includes(field)).join(', ');
+    const words = isWider ? 'guests ignore these fields now' : 'guests heed these fields now';
+    const message = `framework_version differs: ${words}: ${fields}`;
+    report({ ...difference, kind: isWider ? 'widened' : 'narrowed', message });
+  });
+}
+
+type Points = ReadonlyMap<string, EffectivePoint>;
+
 /** How far an answer goes; a point that is absent is refused. */
 const REACH = { denied: 0, framework: 1, allowed: 2 } as const;
 
-function reachOfPoint(point: CcePoint | undefined): keyof typeof REACH {
+function reachOfPoint(point: EffectivePoint | undefined): keyof typeof REACH {
   if (point === undefined) return 'denied';
   if (point.kind === 'framework') return 'framework';
-  const { value } = point;
-  const isAllowed = isJsonObject(value) ? (value.allowed ?? false) !== false : value === true;
-  return isAllowed ? 'allowed' : 'denied';
+  return isOpenPoint(point) ? 'allowed' : 'denied';
 }
 
-function comparePoints(
-  before: ReadonlyMap<string, CcePoint>,
-  after: ReadonlyMap<string, CcePoint>,
-  report: Report,
-): void {
+function comparePoints(before: Points, after: Points, report: Report): void {
   for (const name of new Set([...before.keys(), ...after.keys()])) {
     const [old, fresh] = [before.get(name), after.get(name)];
     if (sameJson(asJson(old ?? null), asJson(fresh ?? null))) continue;
@@ -135,11 +171,11 @@ function comparePoints(
   }
 }
 
-function wordsOf(point: CcePoint | undefined): string {
+function wordsOf(point: EffectivePoint | undefined): string {
   if (point === undefined) return 'not at all';
-  return point.kind === 'framework'
-    ? `by the rule ${point.rule} of the framework`
-    : `always with ${JSON.stringify(point.value)}`;
+  if (point.kind === 'framework') return `by the rule ${point.rule} of the framework`;
+  if (point.kind === 'constant') return `always with ${JSON.stringify(point.value)}`;
+  return `not at all, which allows it in a policy of an api_version before ${point.introduced}`;
 }
 
 function compareAllContainers(

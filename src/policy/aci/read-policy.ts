@@ -25,6 +25,7 @@ import {
 } from '../../core/rego-module.js';
 import { positionIn } from '../../core/rego-tokens.js';
 import { CCE_FLAGS, type CceDocument, type CceFlag, type CcePoint } from './cce-document.js';
+import { POLICY_PACKAGE } from './points.js';
 import {
   readContainer,
   readExternalProcess,
@@ -61,8 +62,6 @@ const DATA_NAMES: readonly string[] = [
   'reason',
 ];
 
-/** Package of a policy of a container group; side-car policies and fragments have other ones. */
-const POLICY_PACKAGE = 'policy';
 const CCE_SIGNS = /^\s*(?:api_version|api_svn|framework_version|framework_svn|containers)\s*:?=/m;
 
 /**

@@ -3,6 +3,7 @@ import type { DifferenceKind } from '../../core/finding.js';
 import type { JsonValue } from '../../core/json.js';
 import { canonicalJson, isJsonObject, sameJson } from '../../core/json-equal.js';
 import { recordOf } from '../../core/record.js';
+import { compareMounts } from '../review/compare-keyed.js';
 import { allows, allowsKeys, forbids, grants, switched } from '../review/compare-values.js';
 import {
   type Comparator,
@@ -17,7 +18,7 @@ import {
 } from '../review/compare-walk.js';
 import { CONTAINER_NAME, IMAGE_NAME, SANDBOX_NAME, SANDBOX_NAMESPACE } from './annotations.js';
 import { compareEnv, compareWords, kindOfFreedom } from './compare-env.js';
-import { compareMounts, compareStorages } from './compare-storages.js';
+import { compareStorages } from './compare-storages.js';
 import { meaningOfValue, splitVariable } from './placeholders.js';
 
 /** A user or group ID: 0 is root's. */

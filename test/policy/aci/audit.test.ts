@@ -1,5 +1,6 @@
 /** Each hole in a policy is found, and a policy without holes has no finding. */
 import { describe, expect, it } from 'vitest';
+import { LENIENT_POINTS } from '../../../src/pipeline/review/base.js';
 import { auditCcePolicy } from '../../../src/policy/aci/audit.js';
 import { CCE_AUDIT_RULES } from '../../../src/policy/aci/audit-rules.js';
 import { INFRASTRUCTURE } from '../../../src/policy/aci/constants.js';
@@ -18,7 +19,11 @@ const TIGHT = {
 const CLOSED = { allow_properties_access: false };
 
 const auditText = (text: string) =>
-  auditCcePolicy(readCcePolicy(text, 'p.rego'), { subject: 'group', place: { file: 'p.rego' } });
+  auditCcePolicy(readCcePolicy(text, 'p.rego'), {
+    subject: 'group',
+    place: { file: 'p.rego' },
+    lenientPoints: LENIENT_POINTS,
+  });
 const auditWith = (container: object = {}, policy: object = {}) =>
   auditText(policyText({ ...CLOSED, containers: [{ ...TIGHT, ...container }], ...policy }));
 const told = (...args: Parameters<typeof auditWith>) =>
@@ -107,6 +112,9 @@ describe('auditCcePolicy', () => {
     ['low fragment-svn', fragment({ minimum_svn: '1' })],
     ['high fragment-namespace', fragment({ includes: ['namespace'] })],
     ['info nothing-allowed', { containers: [] }],
+    ['info nothing-allowed', { api_version: undefined }],
+    ['info nothing-allowed', { framework_version: '1' }],
+    ['high fields-ignored', { framework_version: '0.2.0' }],
     [
       'high external-process',
       {
@@ -149,6 +157,7 @@ describe('auditCcePolicy', () => {
     const found = auditCcePolicy(readCcePolicy(text, 'p.rego'), {
       subject: '',
       place: { file: 'p.rego' },
+      lenientPoints: LENIENT_POINTS,
       toldImages: new Set(['example.org/a:1']),
     });
     expect(found.map(({ id, severity, subject }) => `${severity} ${id} ${subject}`)).toEqual([
@@ -175,6 +184,22 @@ describe('auditCcePolicy', () => {
       'high rules-unknown create_container',
     ]);
     expect(withPoint('create_container', '{"allowed": input.x}')).toEqual(['high rules-unknown']);
+  });
+
+  it('finds points that guests allow to policies from before they came', () => {
+    const old = (version: string) =>
+      policyText({ ...CLOSED, containers: [TIGHT], api_version: version })
+        .replace(/^exec_in_container := .*$/m, '')
+        .replace(/^scratch_mount := .*$/m, '');
+    const open = (version: string) =>
+      auditText(old(version)).map(({ id, severity, path }) => `${severity} ${id} ${path}`);
+    expect(open('0.1.9')).toEqual([
+      'critical request-open exec_in_container',
+      'critical request-open scratch_mount',
+    ]);
+    expect(open('0.9.0')).toEqual(['critical request-open scratch_mount']);
+    expect(open('0.10.0')).toEqual([]);
+    expect(auditText(old('0.1.9').replace('package policy', 'package part'))).toEqual([]);
   });
 
   it('says of a policy that allows all only that', () => {

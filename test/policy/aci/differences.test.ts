@@ -1,13 +1,15 @@
 /** Each field that differs is told, with which way of differing lets more through. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LENIENT_POINTS } from '../../../src/pipeline/review/base.js';
 import { INFRASTRUCTURE } from '../../../src/policy/aci/constants.js';
 import { compareCcePolicies } from '../../../src/policy/aci/differences.js';
 import { readCcePolicy } from '../../../src/policy/aci/read-policy.js';
 import { CONTAINER, policyText } from './sample-policy.js';
 
 const read = (text: string) => readCcePolicy(text, 'p.rego');
-const compare = (before: string, after: string) => compareCcePolicies(read(before), read(after));
+const compare = (before: string, after: string) =>
+  compareCcePolicies(read(before), read(after), { lenientPoints: LENIENT_POINTS });
 const withContainer = (change: object) => policyText({ containers: [{ ...CONTAINER, ...change }] });
 const told = (before: string, after: string) =>
   compare(before, after).map(({ kind, field }) => `${kind} ${field}`);
@@ -27,6 +29,7 @@ describe('compareCcePolicies', () => {
   const caps = (...names: string[]) => ({
     capabilities: { ...CONTAINER.capabilities, bounding: names },
   });
+  const mount = (change: object) => ({ mounts: [{ ...CONTAINER.mounts[0], ...change }] });
   const user = (change: object) => ({ user: { ...CONTAINER.user, ...change } });
   it.each<[expected: string, change: object]>([
     ['renamed name', { name: 'other' }],
@@ -37,6 +40,8 @@ describe('compareCcePolicies', () => {
     ['removed exec', { exec_processes: CONTAINER.exec_processes.slice(1) }],
     ['added signal', { signals: [15, 9] }],
     ['removed mount', { mounts: [] }],
+    ['narrowed mount', mount({ options: ['rbind', 'ro', 'rshared'] })],
+    ['changed mount', mount({ source: 'plan9://' })],
     ['widened user', user({ user_idname: { pattern: '', strategy: 'any' } })],
     ['changed user', user({ umask: '0077' })],
     ['removed user', user({ group_idnames: [] })],
@@ -87,6 +92,7 @@ describe('compareCcePolicies', () => {
     ['narrowed request', {}, { allow_properties_access: false }],
     ['changed version', {}, { framework_version: '0.4.1' }],
     ['changed version', {}, { api_version: '0.10.0' }],
+    ['widened version', {}, { framework_version: '0.2.0' }],
     ['added fragment', {}, fragment()],
     ['widened fragment', fragment(), fragment({ minimum_svn: '1' })],
     ['removed fragment', fragment(), fragment({ includes: ['containers'] })],
@@ -118,6 +124,18 @@ describe('compareCcePolicies', () => {
     expect(told(open, policyText())).toEqual(['narrowed request']);
     expect(told(policyText(), own)).toEqual(['widened rules']);
     expect(told(own, policyText())).toEqual(['changed rules']);
+  });
+
+  it('tells points that guests allow to older policies', () => {
+    const without = (version: string) =>
+      policyText({ api_version: version }).replace(/^exec_external := .*$/m, '');
+    expect(told(without('0.11.0'), without('0.2.0'))).toEqual([
+      'widened request',
+      'changed version',
+    ]);
+    expect(told(policyText({ api_version: '0.2.0' }), without('0.2.0'))).toEqual([
+      'widened request',
+    ]);
   });
 
   it('matches containers whatever their order and names', () => {

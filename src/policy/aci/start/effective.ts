@@ -1,6 +1,12 @@
 /** Fields of a container that its policy's framework version does not have yet count as their defaults (spec aci-framework 4.4). */
 import { compareSemver } from '../../../core/semver.js';
-import type { CceCapabilities, CceContainer, CceSignal, CceUser } from '../cce-document.js';
+import {
+  type CceCapabilities,
+  type CceContainer,
+  type CceSignal,
+  type CceUser,
+  FIELD_VERSIONS,
+} from '../cce-document.js';
 import { PRIVILEGED_CAPABILITIES, UNPRIVILEGED_CAPABILITIES } from '../constants.js';
 
 /** What a guest compares requests with. */
@@ -30,10 +36,18 @@ export function effectiveContainer(
   return {
     ...container,
     allow_elevated: isElevated,
-    user: since('0.2.1', typeof user === 'string' ? undefined : user, ANY_USER),
-    capabilities: since('0.2.2', capabilities ?? undefined, defaultCapabilities(isElevated)),
-    seccomp_profile_sha256: since('0.2.3', container.seccomp_profile_sha256, ''),
-    no_new_privileges: since('0.2.0', container.no_new_privileges, false),
+    user: since(FIELD_VERSIONS.user, typeof user === 'string' ? undefined : user, ANY_USER),
+    capabilities: since(
+      FIELD_VERSIONS.capabilities,
+      capabilities ?? undefined,
+      defaultCapabilities(isElevated),
+    ),
+    seccomp_profile_sha256: since(
+      FIELD_VERSIONS.seccomp_profile_sha256,
+      container.seccomp_profile_sha256,
+      '',
+    ),
+    no_new_privileges: since(FIELD_VERSIONS.no_new_privileges, container.no_new_privileges, false),
     signals: container.signals ?? [],
   };
 }
