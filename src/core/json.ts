@@ -113,6 +113,24 @@ export function parseJsonBytes(bytes: Uint8Array, what: string): JsonValue {
   return parseJson(text, what);
 }
 
+/**
+ * What JSON.parse gave, as parseJson gives it: objects without prototype, null for a number beyond double range. `what`
+ * names it. Throws LIMIT_EXCEEDED beyond LIMITS.jsonDepth.
+ */
+export function withoutPrototypes(parsed: unknown, what: string, depth = 0): JsonValue {
+  if (typeof parsed !== 'object' || parsed === null) {
+    return typeof parsed === 'number' && !Number.isFinite(parsed) ? null : (parsed as JsonValue);
+  }
+  if (depth >= LIMITS.jsonDepth) {
+    throw new ToolError('LIMIT_EXCEEDED', `${what} is nested too deeply`, {
+      want: `at most ${LIMITS.jsonDepth} levels`,
+    });
+  }
+  const next = (value: unknown) => withoutPrototypes(value, what, depth + 1);
+  if (Array.isArray(parsed)) return parsed.map(next);
+  return recordOf(Object.entries(parsed).map(([key, value]) => [key, next(value)]));
+}
+
 function parseValue<T>(scanner: Parser<T | Word>, depth: number): T | Word {
   skipBlanks(scanner);
   const first = scanner.text[scanner.offset];

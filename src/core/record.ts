@@ -18,7 +18,16 @@ export function recordOf<T>(entries: Iterable<readonly [string, T]>): Record<str
   return record;
 }
 
+const FIRST_SURROGATE = 0xd800;
+
 /** Order of the UTF-8 bytes; it differs from that of UTF-16 code units beyond U+FFFF. */
 export function compareBytes(a: string, b: string): number {
+  if (a === b) return 0;
+  const end = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < end && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
+  if (at === end) return a.length < b.length ? -1 : 1;
+  const [left, right] = [a.charCodeAt(at), b.charCodeAt(at)];
+  if (left < FIRST_SURROGATE && right < FIRST_SURROGATE) return left < right ? -1 : 1;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -31,7 +31,19 @@ export function compareSemver(a: string, b: string): -1 | 0 | 1 | undefined {
   return comparePre(left.pre, right.pre);
 }
 
+/** Versions are few, and compared again and again. */
+const KEPT = 64;
+const parsed = new Map<string, Version | undefined>();
+
 function parse(text: string): Version | undefined {
+  if (!parsed.has(text)) {
+    if (parsed.size >= KEPT) parsed.clear();
+    parsed.set(text, parseAnew(text));
+  }
+  return parsed.get(text);
+}
+
+function parseAnew(text: string): Version | undefined {
   const found = text.length > LONGEST ? null : VERSION.exec(text);
   if (found === null) return undefined;
   const numbers = found.slice(1, 4).map(BigInt);

@@ -7,6 +7,7 @@
 import type { LoadedPolicy } from '@open-policy-agent/opa-wasm';
 import type { JsonValue } from '../core/json.js';
 import type { RegoBuiltins } from './rego-builtins.js';
+import { DataLayers, type DataMember, type ValueMemory } from './rego-data.js';
 
 export interface ModuleOptions {
   readonly module: WebAssembly.Module;
@@ -51,9 +52,8 @@ export class OpaInstance {
   readonly #exports: OpaExports;
   readonly #policy: InstanceType<PolicyClass>;
   readonly #constants: ReadonlyMap<JsonValue, number>;
-  readonly #fixed: { readonly name: string; readonly address: number } | undefined;
-  /** Where the heap is free behind the fixed data. */
-  readonly #heapBehind: number;
+  readonly #fixed: DataMember | undefined;
+  readonly #layers: DataLayers;
 
   constructor(Policy: PolicyClass, options: ModuleOptions) {
     this.#memory = new WebAssembly.Memory({
@@ -71,30 +71,34 @@ export class OpaInstance {
     this.#constants = new Map([true, false].map((value) => [value, this.#write(`${value}`)]));
     this.#policy = new Policy(instance, this.#memory, minor.value as number);
     const { fixed } = options;
-    this.#fixed = fixed && { name: fixed.name, address: this.#write(fixed.json) };
-    this.#heapBehind = this.#exports.opa_heap_ptr_get();
+    this.#fixed = fixed && [fixed.name, fixed.json];
+    this.#layers = new DataLayers(this.#values());
+    if (this.#fixed !== undefined) this.#layers.place([this.#fixed]);
   }
 
   /** Replaces everything below `data` but the fixed member; a member of that name is left out. */
-  setData(members: readonly (readonly [name: string, json: string])[]): void {
+  setData(members: readonly DataMember[]): void {
     const fixed = this.#fixed;
-    const others = members.filter(([name]) => name !== fixed?.name);
-    const all = fixed === undefined ? others : [...others, [fixed.name, '0'] as const];
-    const texts = all.map(([name, json]) => `${JSON.stringify(name)}:${json}`);
-    this.#exports.opa_heap_ptr_set(this.#heapBehind);
-    const data = this.#write(`{${texts.join(',')}}`);
-    if (fixed !== undefined) this.#place(data, fixed);
-    this.#policy.dataAddr = data;
+    const others = members.filter(([name]) => name !== fixed?.[0]);
+    this.#policy.dataAddr = this.#layers.place(fixed === undefined ? others : [...others, fixed]);
     this.#policy.dataHeapPtr = this.#exports.opa_heap_ptr_get();
   }
 
-  #place(
-    data: number,
-    { name, address }: { readonly name: string; readonly address: number },
-  ): void {
-    const path = this.#write(JSON.stringify([name]));
-    const status = this.#exports.opa_value_add_path(data, path, address);
-    if (status !== 0) throw new Error(`the module does not take its data: ${status}`);
+  #values(): ValueMemory {
+    const { opa_heap_ptr_get, opa_heap_ptr_set, opa_value_add_path } = this.#exports;
+    return {
+      write: (json) => this.#write(json),
+      put(object, path, value) {
+        const status = opa_value_add_path(object, path, value);
+        if (status !== 0) throw new Error(`the module does not take its data: ${status}`);
+      },
+      get heap() {
+        return opa_heap_ptr_get();
+      },
+      set heap(address) {
+        opa_heap_ptr_set(address);
+      },
+    };
   }
 
   hasEntrypoint(name: string): boolean {
@@ -134,10 +138,10 @@ export class OpaInstance {
 
   /** Address of a value made of JSON text. */
   #write(json: string): number {
-    const text = new TextEncoder().encode(json);
-    const start = this.#exports.opa_malloc(text.length);
-    new Uint8Array(this.#memory.buffer).set(text, start);
-    const address = this.#exports.opa_json_parse(start, text.length);
+    const bytes = Buffer.byteLength(json);
+    const start = this.#exports.opa_malloc(bytes);
+    Buffer.from(this.#memory.buffer).write(json, start);
+    const address = this.#exports.opa_json_parse(start, bytes);
     if (address !== 0) return address;
     throw new Error('the module cannot read a JSON text');
   }

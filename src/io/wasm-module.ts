@@ -1,5 +1,6 @@
 /** A module that OPA compiled to WebAssembly (policies/build.mjs), ready to be asked. */
-import { type JsonObject, type JsonValue, parseJson } from '../core/json.js';
+import { type JsonObject, type JsonValue, withoutPrototypes } from '../core/json.js';
+import { isJsonObject } from '../core/json-equal.js';
 import type { RegoEvaluation, RegoOutcome, RegoPolicy } from '../rego/ports.js';
 import { openRegoBuiltins } from './rego-builtins.js';
 import { OpaInstance, type PolicyClass } from './rego-instance.js';
@@ -22,6 +23,8 @@ const SPARE_BYTES = 32 * 1024 * 1024;
 const DATA_GROWTH = 12;
 /** Memory that evaluations take for each byte of a request. */
 const INPUT_GROWTH = 256;
+/** The state of a guest: entries by name, in them values by name. */
+const KEPT_LEVELS = 2;
 
 /** A module in memory of its own, which is started when it is first asked. */
 export async function openWasmModule(
@@ -95,7 +98,7 @@ class WasmPolicy implements RegoPolicy {
       if (!module.hasEntrypoint(entrypoint)) return { kind: 'undefined' };
       const found = module.evaluate(entrypoint, bytes);
       if (found === undefined) return { kind: 'undefined' };
-      return { kind: 'value', value: parseJson(JSON.stringify(found), entrypoint) };
+      return { kind: 'value', value: withoutPrototypes(found, entrypoint) };
     } catch (cause) {
       this.#drop();
       return { kind: 'failed', message: messageOf(cause) };
@@ -116,12 +119,22 @@ class WasmPolicy implements RegoPolicy {
     return this.#module;
   }
 
-  /** JSON text; that of a part which stays the same object is written once. */
-  #textOf(value: JsonValue): string {
+  /** JSON text; that of a part which stays the same object is written once, some levels down. */
+  #textOf(value: JsonValue, levels = KEPT_LEVELS): string {
     if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-    const text = this.#texts.get(value) ?? JSON.stringify(value);
+    const kept = this.#texts.get(value);
+    if (kept !== undefined) return kept;
+    const text =
+      levels === 0 || !isJsonObject(value) ? JSON.stringify(value) : this.#join(value, levels - 1);
     this.#texts.set(value, text);
     return text;
+  }
+
+  #join(object: JsonObject, levels: number): string {
+    const members = Object.entries(object).map(
+      ([name, value]) => `${JSON.stringify(name)}:${this.#textOf(value, levels)}`,
+    );
+    return `{${members.join(',')}}`;
   }
 
   #drop(): void {

@@ -5,8 +5,9 @@
  */
 import { type ErrorCode, ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
+import { parseRegoModule } from '../../core/rego-module.js';
 import type { CceContainer, CceDocument } from '../../policy/aci/cce-document.js';
-import { readCcePolicy, requireCceDocument } from '../../policy/aci/read-policy.js';
+import { readCceModule, requireCceDocument } from '../../policy/aci/read-policy.js';
 import { type CceStartStep, synthesizeCceStart } from '../../policy/aci/start/synthesize.js';
 import { defaultMounts } from '../../rego/aci/guest-data.js';
 import { DEFAULT_FRAMEWORK_GUEST, findFrameworkGuest, knowsPoint } from '../../rego/aci/guests.js';
@@ -59,7 +60,8 @@ export async function checkCceStart(
       message: `whether the policy lets its group start was not tried: ${why}`,
       where,
     });
-  const reading = readCcePolicy(text, where);
+  const module = parseRegoModule(text, where);
+  const reading = readCceModule(module, text, where);
   if (reading.kind === 'custom') return skip(reading.problem);
   const { document } = reading;
   if (document.packageName !== POLICY_PACKAGE) {
@@ -67,7 +69,7 @@ export async function checkCceStart(
   }
   if (document.containers.some(isWindows)) return skip('guests with Windows are not tried');
   noteMissingCommands(document, candidate, notices);
-  const session = new CceSession(engine, text, { guest: guestId });
+  const session = new CceSession(engine, text, { guest: guestId, module });
   for (const { bytes, what } of candidate.fragments ?? []) {
     const load = () => loadFragment(session, openFragment(bytes, what));
     const loaded = await unlessAbsent(async () => (await load()).decision);

@@ -21,6 +21,7 @@ import {
   leavesOf,
   parseRegoModule,
   plainStatements,
+  type RegoModuleText,
   type RegoTerm,
 } from '../../core/rego-module.js';
 import { positionIn } from '../../core/rego-tokens.js';
@@ -79,7 +80,11 @@ export function isCcePolicy(text: string): boolean {
  * or has a field of a wrong type, and LIMIT_EXCEEDED.
  */
 export function readCcePolicy(text: string, what: string): CceReading {
-  const module = parseRegoModule(text, what);
+  return readCceModule(parseRegoModule(text, what), text, what);
+}
+
+/** As readCcePolicy, for a text that was parsed. */
+export function readCceModule(module: RegoModuleText, text: string, what: string): CceReading {
   const { packageName } = module;
   const terms = plainStatements(module);
   if ('problem' in terms) {

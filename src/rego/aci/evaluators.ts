@@ -10,6 +10,7 @@ import {
   leavesOf,
   parseRegoModule,
   plainStatements,
+  type RegoModuleText,
   type RegoTerm,
 } from '../../core/rego-module.js';
 import type { FrameworkEngine, RegoModule, RegoOutcome, RegoPolicy } from '../ports.js';
@@ -55,17 +56,17 @@ export class CceEvaluators {
   readonly #plain: PlainPolicy | undefined;
   #compiled: RegoPolicy | undefined;
 
-  /** `plain: false` has even a plain policy run as a module. */
+  /** `plain: false` has even a plain policy run as a module; `module` is the text as parsed, where that was done. */
   constructor(
     engine: FrameworkEngine,
     guest: FrameworkGuest,
     text: string,
-    options: { readonly plain: boolean },
+    { plain, module }: { readonly plain: boolean; readonly module?: RegoModuleText },
   ) {
     this.#engine = engine;
     this.#guest = guest;
     this.#text = text;
-    this.#plain = options.plain ? readPlain(text) : undefined;
+    this.#plain = plain ? readPlain(text, module) : undefined;
   }
 
   /** Throws POLICY_UNREADABLE where a text is not valid, and ENGINE_ABSENT. */
@@ -111,10 +112,10 @@ interface PlainPolicy {
 
 const POLICY_PACKAGE = 'policy';
 
-function readPlain(text: string): PlainPolicy | undefined {
-  let module: ReturnType<typeof parseRegoModule>;
+function readPlain(text: string, parsed: RegoModuleText | undefined): PlainPolicy | undefined {
+  let module: RegoModuleText;
   try {
-    module = parseRegoModule(text, 'policy');
+    module = parsed ?? parseRegoModule(text, 'policy');
   } catch {
     return undefined;
   }

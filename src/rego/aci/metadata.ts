@@ -33,14 +33,18 @@ export function initialMetadata(os: string): Metadata {
   return new Map([['operatingsystem', { kind: 'map', values: new Map([['ostype', os]]) }]]);
 }
 
-/** The state as rules see it. */
+/** The state as rules see it; an entry that stays the same gives the same object. */
 export function metadataDocument(metadata: Metadata): JsonObject {
-  return recordOf(
-    [...metadata].map(([name, entry]) => [
-      name,
-      entry.kind === 'set' ? entry.values : recordOf(entry.values),
-    ]),
-  );
+  return recordOf([...metadata].map(([name, entry]) => [name, entryDocument(entry)]));
+}
+
+const documents = new WeakMap<Entry, JsonValue>();
+
+function entryDocument(entry: Entry): JsonValue {
+  if (entry.kind === 'set') return entry.values;
+  const document = documents.get(entry) ?? recordOf(entry.values);
+  documents.set(entry, document);
+  return document;
 }
 
 /** Applies what a rule answered in `metadata`, whatever it is. */

@@ -5,11 +5,12 @@
 import { ToolError } from '../../core/error.js';
 import type { JsonObject, JsonValue } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
+import type { RegoModuleText } from '../../core/rego-module.js';
 import type { FrameworkEngine, RegoOutcome } from '../ports.js';
 import { DENIAL_BYTES, type Denial, denialOf, errorsOf, faultOf } from './denial.js';
 import { type ActiveFragment, type CceEvaluator, CceEvaluators } from './evaluators.js';
 import { type GuestMount, type GuestOs, simulatorData, startData } from './guest-data.js';
-import { type FrameworkGuest, findFrameworkGuest, lookUpPoint } from './guests.js';
+import { type FrameworkGuest, findFrameworkGuest, lookUpPoint, type PointInfo } from './guests.js';
 import { type Kept, keepOf } from './kept.js';
 import { applyOperations, initialMetadata, type Metadata, metadataDocument } from './metadata.js';
 import type { TrustStore } from './trust-store.js';
@@ -41,6 +42,8 @@ export interface CceSessionOptions {
   readonly denialBytes?: number;
   /** false: run even a plain policy as a module. */
   readonly plain?: boolean;
+  /** The policy text as parsed, where the caller has that already. */
+  readonly module?: RegoModuleText;
   /**
    * Decide as the reference's policy simulator: the policy's own rule alone counts, without the api table, and nothing is
    * mounted by default.
@@ -63,7 +66,14 @@ export class CceSession {
   readonly #options: CceSessionOptions;
   readonly #evaluators: CceEvaluators;
   readonly #os: GuestOs;
+  /** What the guest puts into the data document before anything happens. */
+  readonly #start: JsonObject;
   readonly #denialBytes: number;
+  /** What points meant for the policy's api when they were last asked. */
+  readonly #points = new Map<
+    string,
+    { readonly api: string | undefined; readonly info: PointInfo | string }
+  >();
   #metadata: Metadata;
   #mounts: readonly GuestMount[] = [];
   #keys: TrustStore = new Map();
@@ -78,9 +88,13 @@ export class CceSession {
     this.#engine = engine;
     this.#text = policyText;
     this.#options = options;
-    const plain = options.plain ?? true;
-    this.#evaluators = new CceEvaluators(engine, this.guest, policyText, { plain });
+    const { plain = true, module } = options;
+    this.#evaluators = new CceEvaluators(engine, this.guest, policyText, {
+      plain,
+      ...(module === undefined ? {} : { module }),
+    });
     this.#os = options.os ?? 'linux';
+    this.#start = options.simulator === true ? simulatorData() : startData(this.#os);
     this.#denialBytes = options.denialBytes ?? DENIAL_BYTES;
     this.#metadata = initialMetadata(this.#os);
   }
@@ -211,13 +225,11 @@ export class CceSession {
   async #open(): Promise<CceEvaluator> {
     const { features, frameworkVersion } = this.guest;
     if (this.#evaluator !== undefined) return this.#evaluator;
-    const { simulator = false } = this.#options;
-    const start = simulator ? simulatorData() : startData(this.#os);
-    const mounts = start.defaultMounts as readonly JsonValue[];
+    const mounts = this.#start.defaultMounts as readonly JsonValue[];
     this.#evaluator = await this.#evaluators.open({
       data: {
-        ...start,
-        defaultMounts: [...mounts, ...this.#mounts],
+        ...this.#start,
+        defaultMounts: this.#mounts.length === 0 ? mounts : [...mounts, ...this.#mounts],
         metadata: this.metadata,
         podseal_guest: { framework_version: frameworkVersion, features },
       },
@@ -261,11 +273,12 @@ export class CceSession {
     });
     const [version, other = version] = versions;
     if (version !== other) return 'complete rules must not produce multiple outputs: api_version';
-    return lookUpPoint(
-      this.guest,
-      point,
-      version === undefined || typeof version === 'string' ? version : '',
-    );
+    const api = version === undefined || typeof version === 'string' ? version : '';
+    const known = this.#points.get(point);
+    if (known !== undefined && known.api === api) return known.info;
+    const info = lookUpPoint(this.guest, point, api);
+    this.#points.set(point, { api, info });
+    return info;
   }
 
   async #deny(point: string, input: JsonObject): Promise<CceDecision> {
