@@ -39,6 +39,18 @@ class Unreadable extends Error {}
  */
 export function sampleRegex(pattern: string): string | undefined {
   if (pattern.length > LIMITS.sampleChars) return undefined;
+  if (!samples.has(pattern)) {
+    if (samples.size >= KEPT_SAMPLES) samples.clear();
+    samples.set(pattern, makeSample(pattern));
+  }
+  return samples.get(pattern);
+}
+
+/** Most containers have the same patterns. */
+const KEPT_SAMPLES = 100;
+const samples = new Map<string, string | undefined>();
+
+function makeSample(pattern: string): string | undefined {
   const sampler = { pattern, digits: sha256Hex(pattern), offset: 0, picked: 0, length: 0 };
   try {
     const text = takeAlternatives(sampler, 0);

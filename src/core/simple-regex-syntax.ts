@@ -1,6 +1,6 @@
 /**
  * Text of a regular expression of the plain kind -> what it is made of (syntax page of google/re2): ASCII characters,
- * classes, groups, alternatives, counts, `^`, `$`, `\b` and `\d`.
+ * classes, groups, alternatives, counts, `^`, `$`, `\b`, `\d` and `(?i)`.
  */
 import { LIMITS } from './limits.js';
 
@@ -26,6 +26,9 @@ export interface Repeat {
 const ASCII = 128;
 /** True for texts that can be a pattern or be looked into. */
 const ASCII_ONLY = /^[\0-\x7f]*$/;
+/** What the two cases of a letter differ in. */
+const CASE_BIT = 0x20;
+const FOLD = '(?i)';
 const SPECIAL = '\\.+*?()|[]{}^$';
 const COUNT = /\{(\d{1,4})(?:(,)(\d{1,4})?)?\}/y;
 /** RE2 refuses more; for a count within a count, as many in all. */
@@ -47,7 +50,7 @@ export function parseSimpleRegex(pattern: string): Node | undefined {
   if (!isAscii(pattern) || pattern.length > LIMITS.simplePatternChars) return undefined;
   try {
     const reader = { pattern, offset: 0 };
-    const node = readChoice(reader, { depth: 0, dot: ANY });
+    const node = readChoice(reader, { depth: 0, dot: ANY, folds: false });
     return reader.offset < pattern.length || timesOf(node) > MOST_TIMES ? undefined : node;
   } catch (error) {
     if (error instanceof NotSimple) return undefined;
@@ -63,10 +66,13 @@ interface Scope {
   readonly depth: number;
   /** What a dot stands for. */
   readonly dot: CharacterSet;
+  /** Letters stand for both cases: from a `(?i)` to the end of the group that it stands in. */
+  folds: boolean;
 }
 
-function readChoice(reader: Reader, scope: Scope): Node {
-  if (scope.depth > LIMITS.jsonDepth) throw new NotSimple();
+function readChoice(reader: Reader, outer: Scope): Node {
+  if (outer.depth > LIMITS.jsonDepth) throw new NotSimple();
+  const scope = { ...outer };
   const items = [readSequence(reader, scope)];
   while (reader.pattern[reader.offset] === '|') {
     reader.offset += 1;
@@ -85,15 +91,25 @@ function readSequence(reader: Reader, scope: Scope): Node {
 }
 
 function readAtom(reader: Reader, next: string, scope: Scope): Node {
-  if (next === '(') return readGroup(reader, scope);
-  if (next === '[') return { kind: 'set', set: readClass(reader) };
+  if (next === '(') return readFold(reader, scope) ?? readGroup(reader, scope);
+  if (next === '[') return { kind: 'set', set: readClass(reader, scope) };
   if (next === '\\') return readEscape(reader);
   reader.offset += 1;
   if (next === '.') return { kind: 'set', set: scope.dot };
   if (next === '^') return { kind: 'place', place: 'start' };
   if (next === '$') return { kind: 'place', place: 'end' };
   if (SPECIAL.includes(next)) throw new NotSimple();
-  return { kind: 'set', set: single(next) };
+  return { kind: 'set', set: scope.folds ? folded(single(next)) : single(next) };
+}
+
+/** `(?i)`, if that is what comes. */
+function readFold(reader: Reader, scope: Scope): Node | undefined {
+  if (!reader.pattern.startsWith(FOLD, reader.offset)) return undefined;
+  reader.offset += FOLD.length;
+  // There is nothing that could be repeated.
+  if ('*+?{'.includes(reader.pattern[reader.offset] ?? ' ')) throw new NotSimple();
+  scope.folds = true;
+  return { kind: 'sequence', items: [] };
 }
 
 function readGroup(reader: Reader, scope: Scope): Node {
@@ -102,7 +118,7 @@ function readGroup(reader: Reader, scope: Scope): Node {
   reader.offset += start.length;
   if (reader.pattern[reader.offset] === '?') throw new NotSimple();
   const dot = start.includes('s') ? ANY_AT_ALL : scope.dot;
-  const node = readChoice(reader, { depth: scope.depth + 1, dot });
+  const node = readChoice(reader, { ...scope, depth: scope.depth + 1, dot });
   if (reader.pattern[reader.offset] !== ')') throw new NotSimple();
   reader.offset += 1;
   return node;
@@ -124,7 +140,7 @@ function readEscapedSet(reader: Reader): CharacterSet {
   return single(letter);
 }
 
-function readClass(reader: Reader): CharacterSet {
+function readClass(reader: Reader, { folds }: Scope): CharacterSet {
   const isNegated = reader.pattern[reader.offset + 1] === '^';
   reader.offset += isNegated ? 2 : 1;
   const set = new Uint8Array(ASCII);
@@ -132,7 +148,8 @@ function readClass(reader: Reader): CharacterSet {
     addMembers(reader, set);
   }
   reader.offset += 1;
-  return isNegated ? setOf((code) => set[code] === 0) : set;
+  const all = folds ? folded(set) : set;
+  return isNegated ? setOf((code) => all[code] === 0) : all;
 }
 
 /** A character, a range, or `\d`. A hyphen by itself counts only at the end. */
@@ -207,6 +224,15 @@ function timesOf(node: Node): number {
 /** The set of the characters with such a code. */
 export function setOf(isIn: (code: number) => boolean): CharacterSet {
   return Uint8Array.from({ length: ASCII }, (_, code) => (isIn(code) ? 1 : 0));
+}
+
+/** The set with the other case of each letter in it. */
+function folded(set: CharacterSet): CharacterSet {
+  const otherCase = (code: number) => {
+    const lower = code | CASE_BIT;
+    return lower >= 0x61 && lower <= 0x7a ? code ^ CASE_BIT : code;
+  };
+  return setOf((code) => set[code] === 1 || set[otherCase(code)] === 1);
 }
 
 /** The sets of one character each. */

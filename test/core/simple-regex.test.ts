@@ -39,6 +39,12 @@ describe('matches', () => {
     ['\\bcat\\b', 'concat', false],
     ['a\\.b', 'axb', false],
     ['^(()*)*$', 'a', false],
+    ['(?i)^Ab[c-e]$', 'aBD', true],
+    ['^a(?i)b', 'AB', false],
+    ['(?i)[^a]', 'aA', false],
+    ['(a(?i)b|c)d', 'Cd', true],
+    ['(a(?i)b|c)d', 'CD', false],
+    ['(?i)[@`{]', 'A', false],
   ])('%j in %j: %s', (pattern, text, want) => {
     expect(compileSimpleRegex(pattern)?.(text)).toBe(want);
     expect(fullEngine(pattern)?.test(text)).toBe(want);
@@ -58,7 +64,21 @@ describe('leaves to others', () => {
   it.each([
     ...['(', ')', 'a**', 'a*?', '*a', 'a{2,1}', 'a{1001}', '(a{100}){100}', 'a{,2}', 'a{', 'a}'],
     ...['[', '[]', '[]a]', '[z-a]', '[a-\\d]', '[[:digit:]]', '[a', '[^]', '[--a]', '[a^]'],
-    ...['\\w', '\\s', '\\pL', '\\z', '\\', '\\1', '(?i)a', '(?P<n>a)', '(?=a)', '(?:a', 'ä'],
+    ...[
+      '\\w',
+      '\\s',
+      '\\pL',
+      '\\z',
+      '\\',
+      '\\1',
+      '(?i)*',
+      '(?i',
+      '(?i:a)',
+      '(?P<n>a)',
+      '(?=a)',
+      '(?:a',
+      'ä',
+    ],
     `${'('.repeat(LIMITS.jsonDepth + 1)}a${')'.repeat(LIMITS.jsonDepth + 1)}`,
     'a'.repeat(LIMITS.simplePatternChars + 1),
     '[ab]{900}'.repeat(6),
@@ -82,7 +102,7 @@ it('reads every pattern of the bundled settings', () => {
 });
 
 describe('agrees with the full engine', () => {
-  const character = fc.constantFrom('a', 'b', '-', '.', '/', '0', ' ', '\n');
+  const character = fc.constantFrom('a', 'b', 'A', '-', '.', '/', '0', ' ', '\n');
   const text = fc.string({ unit: character, maxLength: 12 });
   const classText = fc.constantFrom(
     '[ab]',
@@ -104,6 +124,7 @@ describe('agrees with the full engine', () => {
     part: fc.oneof(
       { depthSize: 'small' },
       fc.tuple(atom, times).map(([one, count]) => one + count),
+      fc.constant('(?i)'),
       fc
         .tuple(fc.constantFrom('(', '(?:', '(?s:'), tie('pattern'), times)
         .map(([open, inner, count]) => `${open}${inner})${count}`),
@@ -128,7 +149,10 @@ describe('agrees with the full engine', () => {
   });
 
   it('on any pattern', () => {
-    const any = fc.string({ unit: fc.constantFrom(...'ab01-^$.|()[]{}*+?\\,:s/ '), maxLength: 8 });
+    const any = fc.string({
+      unit: fc.constantFrom(...'abA01-^$.|()[]{}*+?\\,:si/ '),
+      maxLength: 8,
+    });
     let count = 0;
     fc.assert(
       fc.property(any, text, (source, given) => {
