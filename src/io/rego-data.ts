@@ -1,71 +1,106 @@
 /**
- * The data document in the memory of a module. Its members lie there one above the other, those that change seldom below,
- * so that a change of the state leaves the policy where it is.
+ * The data document in the memory of a module. A new document is compared with the one that is there, and only what
+ * differs is written: the state of a guest changes with nearly every request, the policy beside it does not.
  */
+import type { JsonObject, JsonValue } from '../core/json.js';
+import { isJsonObject } from '../core/json-equal.js';
 
-/** A member of the document: its name, and its value as JSON text. */
-export type DataMember = readonly [name: string, json: string];
-
-/** What is done in the memory; values are known by their addresses. */
+/** What is done in the memory of a module; values and objects are known by their addresses. */
 export interface ValueMemory {
   /** Makes a value of JSON text. */
   write(json: string): number;
-  /** Puts a value into an object, at the path that another value holds. Throws where that cannot be. */
+  /** Puts a value into an object, at a path of names which is a value too; what was there is freed. */
   put(object: number, path: number, value: number): void;
+  /** Takes away what is at a path. */
+  remove(object: number, path: number): void;
   /** Where memory is free; set, all values from there on are gone. */
   heap: number;
 }
 
-interface Layer {
+/** A member that no document changes: its name, and its value as JSON text. */
+export interface FixedMember {
   readonly name: string;
   readonly json: string;
-  readonly path: number;
-  readonly value: number;
-  readonly heapBehind: number;
 }
 
-/** The members of one document after the other, in memory above what is there already. */
-export class DataLayers {
-  readonly #memory: ValueMemory;
-  readonly #base: number;
-  readonly #layers: Layer[] = [];
-  /** How often each member changed. */
-  readonly #changes = new Map<string, number>();
+/** Objects so far down are compared member by member: the state has entries by name, in them values by name. */
+const COMPARED_LEVELS = 3;
+/** Memory that changes may leave behind before all is written anew. */
+const MOST_GARBAGE = 8 * 1024 * 1024;
 
-  constructor(memory: ValueMemory) {
+export class DataDocument {
+  readonly #memory: ValueMemory;
+  readonly #fixed: { readonly name: string; readonly address: number } | undefined;
+  /** Where memory is free behind the fixed member, and behind the document when it was written as a whole. */
+  readonly #base: number;
+  #freshEnd = 0;
+  #end = 0;
+  #root = 0;
+  /** What is there; undefined before the first document. */
+  #document: JsonObject | undefined;
+
+  constructor(memory: ValueMemory, fixed?: FixedMember) {
     this.#memory = memory;
+    this.#fixed = fixed && { name: fixed.name, address: memory.write(fixed.json) };
     this.#base = memory.heap;
   }
 
-  /** Address of an object of these members, each name once, in that order. The document before it is gone. */
-  place(members: readonly DataMember[]): number {
-    this.#dropChanged(new Map(members));
-    const kept = new Set(this.#layers.map(({ name }) => name));
-    const missing = members.filter(([name]) => !kept.has(name));
-    for (const member of missing.toSorted((a, b) => this.#changesOf(a) - this.#changesOf(b))) {
-      this.#add(member);
+  /** Where memory is free behind the document. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /**
+   * Address of the document. It holds the members given and the fixed one, in whose place no other is taken. An object
+   * that was in the last document is taken to be what it was then.
+   */
+  place(members: JsonObject): number {
+    const document = this.#withoutFixed(members);
+    if (this.#document === undefined || this.#end - this.#freshEnd > MOST_GARBAGE) {
+      this.#writeAnew(document);
+    } else {
+      this.#memory.heap = this.#end;
+      this.#change([], this.#document, document);
     }
-    const empty = members.map(([name]) => `${JSON.stringify(name)}:0`);
-    const document = this.#memory.write(`{${empty.join(',')}}`);
-    for (const { path, value } of this.#layers) this.#memory.put(document, path, value);
-    return document;
+    this.#document = document;
+    this.#end = this.#memory.heap;
+    return this.#root;
   }
 
-  #dropChanged(wanted: ReadonlyMap<string, string>): void {
-    const changed = this.#layers.filter(({ name, json }) => wanted.get(name) !== json);
-    for (const { name } of changed) this.#changes.set(name, (this.#changes.get(name) ?? 0) + 1);
-    const [lowest] = changed;
-    if (lowest !== undefined) this.#layers.length = this.#layers.indexOf(lowest);
-    this.#memory.heap = this.#layers.at(-1)?.heapBehind ?? this.#base;
+  #withoutFixed(members: JsonObject): JsonObject {
+    const name = this.#fixed?.name;
+    if (name === undefined || !Object.hasOwn(members, name)) return members;
+    const { [name]: _left, ...others } = members;
+    return others;
   }
 
-  #changesOf([name]: DataMember): number {
-    return this.#changes.get(name) ?? 0;
+  #writeAnew(document: JsonObject): void {
+    this.#memory.heap = this.#base;
+    this.#root = this.#memory.write(JSON.stringify(document));
+    if (this.#fixed !== undefined) {
+      const { name, address } = this.#fixed;
+      this.#memory.put(this.#root, this.#memory.write(JSON.stringify([name])), address);
+    }
+    this.#freshEnd = this.#memory.heap;
   }
 
-  #add([name, json]: DataMember): void {
-    const path = this.#memory.write(JSON.stringify([name]));
-    const value = this.#memory.write(json);
-    this.#layers.push({ name, json, path, value, heapBehind: this.#memory.heap });
+  #change(path: readonly string[], before: JsonObject, after: JsonObject): void {
+    for (const name of Object.keys(before)) {
+      if (Object.hasOwn(after, name)) continue;
+      this.#memory.remove(this.#root, this.#memory.write(JSON.stringify([...path, name])));
+    }
+    for (const [name, value] of Object.entries(after)) {
+      const old = Object.hasOwn(before, name) ? before[name] : undefined;
+      if (old !== value) this.#changeOne([...path, name], old, value);
+    }
+  }
+
+  #changeOne(path: readonly string[], before: JsonValue | undefined, after: JsonValue): void {
+    if (path.length < COMPARED_LEVELS && isJsonObject(before) && isJsonObject(after)) {
+      this.#change(path, before, after);
+    } else {
+      const value = this.#memory.write(JSON.stringify(after));
+      this.#memory.put(this.#root, this.#memory.write(JSON.stringify(path)), value);
+    }
   }
 }

@@ -5,15 +5,15 @@
  * the OPA version that policies/build.mjs pins).
  */
 import type { LoadedPolicy } from '@open-policy-agent/opa-wasm';
-import type { JsonValue } from '../core/json.js';
+import type { JsonObject, JsonValue } from '../core/json.js';
 import type { RegoBuiltins } from './rego-builtins.js';
-import { DataLayers, type DataMember, type ValueMemory } from './rego-data.js';
+import { DataDocument, type FixedMember, type ValueMemory } from './rego-data.js';
 
 export interface ModuleOptions {
   readonly module: WebAssembly.Module;
   readonly builtins: RegoBuiltins;
   /** What rules read below `data` and no request changes, if anything: name of one member, and its value as JSON text. */
-  readonly fixed?: { readonly name: string; readonly json: string };
+  readonly fixed?: FixedMember;
   /** Memory at the start and at most. */
   readonly startBytes: number;
   readonly mostBytes: number;
@@ -35,6 +35,7 @@ interface OpaExports {
   opa_json_parse(text: number, bytes: number): number;
   opa_malloc(bytes: number): number;
   opa_value_add_path(data: number, path: number, value: number): number;
+  opa_value_remove_path(data: number, path: number): number;
   readonly opa_wasm_abi_version: WebAssembly.Global;
   readonly opa_wasm_abi_minor_version: WebAssembly.Global;
 }
@@ -52,8 +53,7 @@ export class OpaInstance {
   readonly #exports: OpaExports;
   readonly #policy: InstanceType<PolicyClass>;
   readonly #constants: ReadonlyMap<JsonValue, number>;
-  readonly #fixed: DataMember | undefined;
-  readonly #layers: DataLayers;
+  readonly #data: DataDocument;
 
   constructor(Policy: PolicyClass, options: ModuleOptions) {
     this.#memory = new WebAssembly.Memory({
@@ -70,28 +70,27 @@ export class OpaInstance {
     }
     this.#constants = new Map([true, false].map((value) => [value, this.#write(`${value}`)]));
     this.#policy = new Policy(instance, this.#memory, minor.value as number);
-    const { fixed } = options;
-    this.#fixed = fixed && [fixed.name, fixed.json];
-    this.#layers = new DataLayers(this.#values());
-    if (this.#fixed !== undefined) this.#layers.place([this.#fixed]);
+    this.#data = new DataDocument(this.#values(), options.fixed);
   }
 
-  /** Replaces everything below `data` but the fixed member; a member of that name is left out. */
-  setData(members: readonly DataMember[]): void {
-    const fixed = this.#fixed;
-    const others = members.filter(([name]) => name !== fixed?.[0]);
-    this.#policy.dataAddr = this.#layers.place(fixed === undefined ? others : [...others, fixed]);
-    this.#policy.dataHeapPtr = this.#exports.opa_heap_ptr_get();
+  /**
+   * Replaces everything below `data` but the fixed member; a member of that name is left out. An object that was given
+   * the last time must be what it was then.
+   */
+  setData(document: JsonObject): void {
+    this.#policy.dataAddr = this.#data.place(document);
+    this.#policy.dataHeapPtr = this.#data.end;
   }
 
   #values(): ValueMemory {
-    const { opa_heap_ptr_get, opa_heap_ptr_set, opa_value_add_path } = this.#exports;
+    const { opa_heap_ptr_get, opa_heap_ptr_set, ...exports } = this.#exports;
+    const check = (status: number) => {
+      if (status !== 0) throw new Error(`the module does not take its data: ${status}`);
+    };
     return {
       write: (json) => this.#write(json),
-      put(object, path, value) {
-        const status = opa_value_add_path(object, path, value);
-        if (status !== 0) throw new Error(`the module does not take its data: ${status}`);
-      },
+      put: (object, path, value) => check(exports.opa_value_add_path(object, path, value)),
+      remove: (object, path) => check(exports.opa_value_remove_path(object, path)),
       get heap() {
         return opa_heap_ptr_get();
       },

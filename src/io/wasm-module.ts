@@ -1,6 +1,5 @@
 /** A module that OPA compiled to WebAssembly (policies/build.mjs), ready to be asked. */
 import { type JsonObject, type JsonValue, withoutPrototypes } from '../core/json.js';
-import { isJsonObject } from '../core/json-equal.js';
 import type { RegoEvaluation, RegoOutcome, RegoPolicy } from '../rego/ports.js';
 import { openRegoBuiltins } from './rego-builtins.js';
 import { OpaInstance, type PolicyClass } from './rego-instance.js';
@@ -23,9 +22,6 @@ const SPARE_BYTES = 32 * 1024 * 1024;
 const DATA_GROWTH = 12;
 /** Memory that evaluations take for each byte of a request. */
 const INPUT_GROWTH = 256;
-/** The state of a guest: entries by name, in them values by name. */
-const KEPT_LEVELS = 2;
-
 /** A module in memory of its own, which is started when it is first asked. */
 export async function openWasmModule(
   wasm: Uint8Array,
@@ -67,7 +63,6 @@ async function importLibrary(): Promise<PolicyClass> {
 class WasmPolicy implements RegoPolicy {
   readonly #start: (spareBytes: number) => OpaInstance;
   readonly #prints: string[];
-  readonly #texts = new WeakMap<object, string>();
   #document: JsonObject = {};
   #module: OpaInstance | undefined;
   /** Memory that the module began with, beside that of its data. */
@@ -111,30 +106,9 @@ class WasmPolicy implements RegoPolicy {
       this.#drop();
     }
     this.#module ??= this.#start(this.#spareBytes);
-    if (this.#isStale) {
-      const members = Object.entries(this.#document);
-      this.#module.setData(members.map(([name, value]) => [name, this.#textOf(value)]));
-    }
+    if (this.#isStale) this.#module.setData(this.#document);
     this.#isStale = false;
     return this.#module;
-  }
-
-  /** JSON text; that of a part which stays the same object is written once, some levels down. */
-  #textOf(value: JsonValue, levels = KEPT_LEVELS): string {
-    if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-    const kept = this.#texts.get(value);
-    if (kept !== undefined) return kept;
-    const text =
-      levels === 0 || !isJsonObject(value) ? JSON.stringify(value) : this.#join(value, levels - 1);
-    this.#texts.set(value, text);
-    return text;
-  }
-
-  #join(object: JsonObject, levels: number): string {
-    const members = Object.entries(object).map(
-      ([name, value]) => `${JSON.stringify(name)}:${this.#textOf(value, levels)}`,
-    );
-    return `{${members.join(',')}}`;
   }
 
   #drop(): void {

@@ -36,7 +36,7 @@ describe('calls outside', () => {
         return false;
       },
     });
-    instance.setData([['pstate', '{}']]);
+    instance.setData({ pstate: {} });
     const odd = structuredClone(CASE.input) as { OCI: { Annotations: Record<string, string> } };
     odd.OCI.Annotations['io.kubernetes.cri.sandbox-name'] = 'ä\u0000"\u{1f600}';
     instance.evaluate(CREATE, new TextEncoder().encode(JSON.stringify(odd)));
@@ -45,7 +45,7 @@ describe('calls outside', () => {
 
   it('fail by name where there is no such function', () => {
     const instance = start({});
-    instance.setData([['pstate', '{}']]);
+    instance.setData({ pstate: {} });
     expect(() => instance.evaluate(CREATE, input())).toThrow(/calls (podseal|internal)\./);
   });
 });
@@ -58,34 +58,31 @@ describe('setData', () => {
 
   it('changes the state as often as wanted, and leaves the policy as it is', () => {
     const instance = start(BUILTINS);
-    instance.setData([['pstate', '{}']]);
+    instance.setData({ pstate: {} });
     const before = instance.evaluate(CREATE, input());
     // All of them together would not fit into the memory.
     for (let i = 0; i < 300; i += 1) {
       const state = { sandbox_name: 'x'.repeat(i % 2 === 0 ? 1_000_000 : 1) };
-      instance.setData([['pstate', JSON.stringify(state)]]);
+      instance.setData({ pstate: state });
     }
     expect(instance.evaluate(CREATE, input())).toBe(false);
-    instance.setData([['pstate', '{}']]);
+    instance.setData({ pstate: {} });
     expect(instance.evaluate(CREATE, input())).toEqual(before);
     expect(before).toMatchObject({ allowed: true });
   });
 
   it('leaves out a member that has the name of the fixed one', () => {
     const instance = start(BUILTINS);
-    instance.setData([['pstate', '{}']]);
+    instance.setData({ pstate: {} });
     const before = instance.evaluate(CREATE, input());
-    instance.setData([
-      ['podseal', '{"policy_data":{}}'],
-      ['pstate', '{}'],
-    ]);
+    instance.setData({ podseal: { policy_data: {} }, pstate: {} });
     expect(instance.evaluate(CREATE, input())).toEqual(before);
     expect(before).toMatchObject({ allowed: true });
   });
 
   it('takes names and values of any kind', () => {
     const instance = start(BUILTINS);
-    instance.setData([['a"b\\ ü', '[1,{"x":null}]']]);
+    instance.setData({ 'a"b\\ ü': [1, { x: null }] });
     expect(instance.hasEntrypoint('agent_policy/StartContainerRequest')).toBe(true);
     expect(instance.hasEntrypoint('agent_policy/sandbox_id')).toBe(false);
     expect(instance.evaluate('agent_policy/StartContainerRequest', remove('a'))).toBe(true);

@@ -79,7 +79,7 @@ export async function checkCceStart(
   }
   const started =
     candidate.whole === undefined ? document : requireCceDocument(candidate.whole, where);
-  for (const step of startSteps(started, guestId)) {
+  for (const step of withoutRepeats(startSteps(started, guestId))) {
     const decision = await unlessAbsent(() => session.enforce(step.point, step.input));
     if (typeof decision === 'string') return skip(decision);
     if (decision.verdict === 'allow') continue;
@@ -91,6 +91,18 @@ export async function checkCceStart(
       where,
     });
   }
+}
+
+/**
+ * What is taken away at the end depends on nothing but that it was there: of requests to a point the first is enough, but
+ * for signals, which each container has its own of.
+ */
+function withoutRepeats(steps: readonly CceStartStep[]): readonly CceStartStep[] {
+  const seen = new Set<string>();
+  return steps.filter(({ point, phase }) => {
+    if (phase !== 'end' || point === 'signal_container_process') return true;
+    return !seen.has(point) && seen.add(point);
+  });
 }
 
 function isWindows({ mounted_cim: cim, user }: CceContainer): boolean {
