@@ -14,7 +14,6 @@ import { DEFAULT_FRAMEWORK_GUEST, findFrameworkGuest, knowsPoint } from '../../r
 import { loadFragment } from '../../rego/aci/load.js';
 import { type CceDecision, CceSession } from '../../rego/aci/session.js';
 import type { FrameworkEngine } from '../../rego/ports.js';
-import { openFragment } from './open-fragment.js';
 
 export interface CceSelfCheckPorts {
   readonly engine: FrameworkEngine;
@@ -70,13 +69,8 @@ export async function checkCceStart(
   if (document.containers.some(isWindows)) return skip('guests with Windows are not tried');
   noteMissingCommands(document, candidate, notices);
   const session = new CceSession(engine, text, { guest: guestId, module });
-  for (const { bytes, what } of candidate.fragments ?? []) {
-    const load = () => loadFragment(session, openFragment(bytes, what));
-    const loaded = await unlessAbsent(async () => (await load()).decision);
-    if (typeof loaded === 'string') return skip(loaded);
-    if (loaded.verdict === 'allow') continue;
-    throw refusal({ point: 'load_fragment', subject: what }, loaded, candidate);
-  }
+  const problem = await loadFragments(session, candidate);
+  if (problem !== undefined) return skip(problem);
   const started =
     candidate.whole === undefined ? document : requireCceDocument(candidate.whole, where);
   for (const step of withoutRepeats(startSteps(started, guestId))) {
@@ -91,6 +85,24 @@ export async function checkCceStart(
       where,
     });
   }
+}
+
+/** Loads what the guest loads before the start. Gives why nothing can decide, if so; throws for what is refused. */
+async function loadFragments(
+  session: CceSession,
+  candidate: CceCandidate,
+): Promise<string | undefined> {
+  const { fragments = [] } = candidate;
+  if (fragments.length === 0) return undefined;
+  const { openFragment } = await import('./open-fragment.js');
+  for (const { bytes, what } of fragments) {
+    const load = () => loadFragment(session, openFragment(bytes, what));
+    const loaded = await unlessAbsent(async () => (await load()).decision);
+    if (typeof loaded === 'string') return loaded;
+    if (loaded.verdict === 'allow') continue;
+    throw refusal({ point: 'load_fragment', subject: what }, loaded, candidate);
+  }
+  return undefined;
 }
 
 /**
