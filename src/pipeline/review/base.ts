@@ -16,11 +16,13 @@ export interface ReviewBase {
 /** Guests of containers of Linux do not ask about it. */
 const WINDOWS_POINT = 'log_provider';
 
-/** The enforcement points that guests of container groups allow to policies from before they came. */
+/** The enforcement points that guests of container groups do not refuse to policies from before they came. */
 export const LENIENT_POINTS: LenientPoints = new Map(
-  Object.entries(ENFORCEMENT_POINTS).flatMap(([name, { introduced, defaults }]) =>
-    defaults.allowed === true && name !== WINDOWS_POINT ? [[name, introduced] as const] : [],
-  ),
+  Object.entries(ENFORCEMENT_POINTS).flatMap(([name, row]) => {
+    const { introduced, defaults, useFramework: isChecked = false } = row;
+    const isLenient = isChecked || defaults.allowed === true;
+    return isLenient && name !== WINDOWS_POINT ? [[name, { introduced, isChecked }] as const] : [];
+  }),
 );
 
 /** The base, from the bundled files; `readAsset` gives the text of one, e.g. `kata/settings/azl3.json`. */

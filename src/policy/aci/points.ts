@@ -11,8 +11,16 @@ import {
   FIELD_VERSIONS,
 } from './cce-document.js';
 
-/** Points that guests allow where they are not defined, with the api version from on which they refuse them. */
-export type LenientPoints = ReadonlyMap<string, string>;
+/** A point that guests do not refuse to a policy which is older than the point and does not define it. */
+export interface LenientPoint {
+  /** The api version that has it first. */
+  readonly introduced: string;
+  /** The rule of the framework decides; else it is allowed without any check. */
+  readonly isChecked: boolean;
+}
+
+/** By name. */
+export type LenientPoints = ReadonlyMap<string, LenientPoint>;
 
 /** Every other package is a fragment, which is asked nothing. */
 export const POLICY_PACKAGE = 'policy';
@@ -27,12 +35,15 @@ export function effectivePoints(
 ): ReadonlyMap<string, EffectivePoint> {
   if (packageName !== POLICY_PACKAGE) return points;
   const missing = [...lenient].filter(
-    ([name, introduced]) =>
+    ([name, { introduced }]) =>
       !points.has(name) && version !== undefined && compareSemver(version, introduced) === -1,
   );
   return new Map<string, EffectivePoint>([
     ...points,
-    ...missing.map(([name, introduced]) => [name, { kind: 'default', introduced }] as const),
+    ...missing.map(([name, { introduced, isChecked }]): [string, EffectivePoint] => [
+      name,
+      isChecked ? { kind: 'framework', rule: name } : { kind: 'default', introduced },
+    ]),
   ]);
 }
 
