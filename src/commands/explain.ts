@@ -7,9 +7,9 @@ import type { Explanation } from '../pipeline/explain.js';
 import type { OpenedPolicy } from '../pipeline/open-policy.js';
 import type { ErrorText } from '../rego/error-text.js';
 import type { LoggedRequest } from '../rego/request-log.js';
-import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
+import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
 import { printExplanation } from './explain/print.js';
-import { openEngine, requireRequests } from './options.js';
+import { openEngine, refuseCceOptions, requireRequests } from './options.js';
 
 interface ExplainOptions {
   readonly fromError?: string;
@@ -17,6 +17,9 @@ interface ExplainOptions {
   readonly workload?: string;
   readonly guest?: string;
   readonly engine?: string;
+  readonly os?: string;
+  readonly fragment?: string[];
+  readonly trustList?: string[];
   readonly json?: boolean;
 }
 
@@ -42,7 +45,11 @@ export function addExplainCommand(program: Command, context: CommandContext): vo
       '--guest <profile>',
       'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1; framework-0.3.0, framework-0.5.0',
     )
-    .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)');
+    .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)')
+    .optionsGroup('CCE policies:')
+    .option('--fragment <file>', 'signed fragment to load first (repeatable, in order)', collect)
+    .option('--trust-list <file>', 'signed trust list to load before fragments', collect)
+    .option('--os <system>', 'guest system: linux or windows (default: that of the containers)');
   addOutputOptions(command)
     .addHelpText(
       'after',
@@ -85,6 +92,7 @@ async function run(
       work,
     );
   }
+  refuseCceOptions(options);
   const logged = requireRequests(parseRequestLog(text, requests ?? ''), requests ?? '');
   checkLine(logged, options.line);
   const explained = await explainAll(policy, logged, work);

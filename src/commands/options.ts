@@ -39,6 +39,21 @@ export async function openEngine(name: string | undefined): Promise<RegoEngine> 
   });
 }
 
+/** Values of options that count for CCE policies alone. */
+export interface CceOptions {
+  readonly fragment?: readonly string[];
+  readonly trustList?: readonly string[];
+  readonly os?: string;
+}
+
+/** For a policy of a kata agent. Throws USAGE_CONFLICT if any of these is given. */
+export function refuseCceOptions({ fragment, trustList, os }: CceOptions): void {
+  if (fragment === undefined && trustList === undefined && os === undefined) return;
+  throw new ToolError('USAGE_CONFLICT', 'fragments, trust lists and --os are for CCE policies', {
+    got: 'a policy of a kata agent',
+  });
+}
+
 /** The requests that are to be decided. Throws REQUEST_INVALID if there are none: what was not tried is not allowed. */
 export function requireRequests<T>(
   requests: readonly T[],

@@ -7,7 +7,7 @@ import type { OpenedPolicy } from '../pipeline/open-policy.js';
 import type { SimulatedDecision, SimulatedRequest } from '../pipeline/simulate.js';
 import type { RegoEngine } from '../rego/ports.js';
 import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
-import { openEngine, requireRequests } from './options.js';
+import { openEngine, refuseCceOptions, requireRequests } from './options.js';
 import type { CceSimulateOptions } from './simulate/cce.js';
 
 interface SimulateOptions extends CceSimulateOptions {
@@ -45,7 +45,7 @@ export function addSimulateCommand(program: Command, context: CommandContext): C
     .optionsGroup('CCE policies:')
     .option('--fragment <file>', 'signed fragment to load first (repeatable, in order)', collect)
     .option('--trust-list <file>', 'signed trust list to load before fragments', collect)
-    .option('--os <system>', 'guest system: linux (default) or windows');
+    .option('--os <system>', 'guest system: linux or windows (default: that of the containers)');
   addOutputOptions(command)
     .addHelpText(
       'after',
@@ -119,13 +119,6 @@ function checkSources(file: string, requests: string | undefined, synthesizes: b
   if (problem === undefined) return;
   throw new ToolError('USAGE_CONFLICT', problem, {
     hints: ['name a file of requests, or let --synthesize make them up'],
-  });
-}
-
-function refuseCceOptions({ fragment, trustList, os }: SimulateOptions): void {
-  if (fragment === undefined && trustList === undefined && os === undefined) return;
-  throw new ToolError('USAGE_CONFLICT', 'fragments, trust lists and --os are for CCE policies', {
-    got: 'a policy of a kata agent',
   });
 }
 

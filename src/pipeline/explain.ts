@@ -40,6 +40,8 @@ export interface Explanation {
    * each in a request that it allows; `untried`: nothing can be put right, or nothing was found.
    */
   readonly trial: 'allowed' | 'refused' | 'located' | 'untried';
+  /** What the explanation leaves open. */
+  readonly notes?: readonly string[];
 }
 
 interface ExplainInput {

@@ -1,8 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { policyText } from '../policy/aci/sample-policy.js';
+import { CONTAINER, policyText } from '../policy/aci/sample-policy.js';
 import { podseal, temporaryFolder } from '../support/cli.js';
+import { nativeAddon } from '../support/native.js';
+import { FEED, issuerOf, makeSigner, makeStatement } from '../support/statements.js';
+
+const hasNative = nativeAddon() !== undefined;
 
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '');
 
@@ -75,21 +79,88 @@ describe('podseal explain of CCE policies', () => {
     });
   });
 
-  it('refuses lines that are not there, and policies with rules of their own', async () => {
+  it('refuses lines that are not there', async () => {
     const cwd = await folderWithStart();
     const none = await podseal(['explain', 'policy.rego', 'bad.jsonl', '--line', '99'], { cwd });
     expect([none.status, none.stderr]).toEqual([
       2,
       expect.stringContaining('no request in line 99'),
     ]);
+  });
+
+  const OWN = 'create_container := data.framework.create_container';
+  it.runIf(hasNative)(
+    'says what it does not know of policies with rules of their own',
+    async () => {
+      const cwd = await folderWithStart();
+      const text = policyText().replace(new RegExp(`^${OWN}$`, 'm'), `${OWN} if input.argList`);
+      writeFileSync(join(cwd, 'own.rego'), text);
+      const own = await podseal(['explain', 'own.rego', 'bad.jsonl'], { cwd });
+      expect(own.status).toBe(10);
+      expect(own.stdout).toMatch('deny create_container: invalid command');
+      expect(own.stdout).toMatch('nearest in the policy: container web');
+      expect(own.stdout).toMatch('with this put right, the policy allows the request');
+      expect(own.stdout).toMatch(/note: create_container is a rule of its own \(own\.rego:\d+:1\)/);
+      expect(own.stdout).toMatch('would refuse the request too: invalid command');
+      const simulated = await podseal(['simulate', 'own.rego', 'bad.jsonl', '--json'], { cwd });
+      writeFileSync(join(cwd, 'error.txt'), JSON.parse(linesOf(simulated.stdout).at(-1)!).message);
+      const told = await podseal(['explain', 'own.rego', '--from-error', 'error.txt'], { cwd });
+      expect([told.status, told.stdout]).toEqual([
+        10,
+        expect.stringContaining('note: create_container is a rule of its own'),
+      ]);
+    },
+  );
+
+  it('says what is compared of Windows, and makes no start of it up', async () => {
+    const cwd = temporaryFolder();
+    const windows = { ...CONTAINER, user: 'ContainerUser', mounted_cim: ['1'.repeat(64)] };
+    const text = policyText({ framework_version: '0.4.1', containers: [windows] });
+    writeFileSync(join(cwd, 'w.rego'), `${text}\nmount_cims := data.framework.mount_cims\n`);
+    const input = { containerID: 'c', layerHashes: [], mountedCim: [] };
+    const request = { enforcementPoint: 'mount_cims', input };
+    writeFileSync(join(cwd, 'r.jsonl'), JSON.stringify(request));
+    const explained = await podseal(['explain', 'w.rego', 'r.jsonl', '--verbose'], { cwd });
+    expect(explained.status).toBe(10);
+    expect(explained.stderr).toMatch('guest framework-0.5.0, windows');
+    expect(explained.stderr).toMatch('of Windows guests layers, commands');
+    expect(explained.stdout).toMatch('the layers are others');
+    expect(explained.stdout).toMatch('note: guests of framework 0.5.0 read no Windows container');
+    const made = await podseal(['simulate', 'w.rego', '--synthesize'], { cwd });
+    expect([made.status, made.stderr]).toEqual([
+      2,
+      expect.stringContaining('the start of a Windows group cannot be made up'),
+    ]);
+    const simulated = await podseal(['simulate', 'w.rego', 'r.jsonl'], { cwd });
+    expect([simulated.status, simulated.stdout]).toEqual([10, expect.stringContaining('deny')]);
+    const none = await podseal(['explain', 'w.rego', 'r.jsonl', '--os', 'plan9'], { cwd });
+    expect([none.status, none.stderr]).toEqual([2, expect.stringContaining('--os linux')]);
+  });
+
+  it('loads fragments first, in simulations too', async () => {
+    const cwd = temporaryFolder();
+    const signer = makeSigner();
+    const issuer = issuerOf(signer.chain);
+    const other = { ...CONTAINER, name: 'b', layers: ['9'.repeat(64)] };
+    const fragment = `package a\nsvn := "1"\nframework_version := "0.5.0"\ncontainers := [${JSON.stringify(other)}]\n`;
+    const entry = { issuer, feed: FEED, minimum_svn: '1', includes: ['containers'] };
     writeFileSync(
-      join(cwd, 'own.rego'),
-      `${policyText()}\nhost_network := {"allowed": true} if input.x`,
+      join(cwd, 'a.cose'),
+      makeStatement({ ...signer, payload: Buffer.from(fragment) }),
     );
-    const own = await podseal(['explain', 'own.rego', 'bad.jsonl'], { cwd });
-    expect([own.status, own.stderr]).toEqual([
-      3,
-      expect.stringContaining('host_network is a rule of its own'),
+    writeFileSync(join(cwd, 'policy.rego'), policyText({ fragments: [entry] }));
+    const given = ['--fragment', 'a.cose'];
+    const started = await podseal(['simulate', 'policy.rego', '--synthesize', ...given], { cwd });
+    expect(started.status, started.stderr).toBe(0);
+    expect(started.stdout.split(' create_container ')).toHaveLength(3);
+    const made = ['simulate', 'policy.rego', '--emit-requests', ...given];
+    writeFileSync(join(cwd, 'start.jsonl'), (await podseal(made, { cwd })).stdout);
+    const explained = await podseal(['explain', 'policy.rego', 'start.jsonl', ...given], { cwd });
+    expect([explained.status, explained.stdout]).toEqual([0, '']);
+    const without = await podseal(['explain', 'policy.rego', 'start.jsonl'], { cwd });
+    expect([without.status, without.stdout]).toEqual([
+      10,
+      expect.stringContaining('no layer of the policy has this root hash'),
     ]);
   });
 });

@@ -1,11 +1,14 @@
 /** The part of `podseal explain` that is for CCE policies. */
 import { ToolError } from '../../core/error.js';
+import { LIMITS } from '../../core/limits.js';
 import { showUnseen } from '../../core/page.js';
 import type { Terminal } from '../../io/terminal.js';
 import type { CceExplanation } from '../../pipeline/aci/explain.js';
+import type { FragmentFile } from '../../pipeline/aci/fragment-documents.js';
 import type { OpenedPolicy } from '../../pipeline/open-policy.js';
-import type { CceDocument } from '../../policy/aci/cce-document.js';
+import type { KnownPolicy } from '../../policy/aci/read-known.js';
 import type { DenialText } from '../../rego/aci/denial-text.js';
+import { readOs } from '../guest-os.js';
 import { requireRequests } from '../options.js';
 import { printExplanation } from './print.js';
 
@@ -13,6 +16,9 @@ import { printExplanation } from './print.js';
 export interface CceExplainOptions {
   readonly guest?: string;
   readonly line?: string;
+  readonly os?: string;
+  readonly fragment?: readonly string[];
+  readonly trustList?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -22,16 +28,16 @@ const DEFAULT_GUEST = 'framework-0.5.0';
 export async function explainCce(
   policy: OpenedPolicy,
   { text, file }: { readonly text: string; readonly file: string },
-  { guest = DEFAULT_GUEST, line }: CceExplainOptions,
+  options: CceExplainOptions,
   terminal: Terminal,
 ): Promise<readonly CceExplanation[]> {
-  const [{ parseCceRequests }, { explainCceRequests }, { openFrameworkEngine }] = await Promise.all(
-    [
+  const { guest = DEFAULT_GUEST, line } = options;
+  const [{ parseCceRequests }, { explainCceRequests, osOf }, { openFrameworkEngine }] =
+    await Promise.all([
       import('../../rego/aci/requests.js'),
       import('../../pipeline/aci/explain.js'),
       import('../../io/framework-engine.js'),
-    ],
-  );
+    ]);
   const requests = requireRequests(parseCceRequests(text, file).requests, file);
   const isThere = line === undefined || requests.some((one) => String(one.line) === line);
   if (!isThere) {
@@ -39,20 +45,37 @@ export async function explainCce(
       want: `a line with a request, 1 to ${requests.at(-1)?.line ?? 0}`,
     });
   }
-  const document = await documentOf(policy);
-  terminal.info(`guest ${guest}`);
+  const known = await readKnown(policy);
+  const os = options.os === undefined ? osOf(known.document) : readOs(options.os);
+  terminal.info(`guest ${guest}, ${os}`);
+  if (os === 'windows') terminal.info(WINDOWS);
   const explained = await explainCceRequests(requests, {
-    document,
+    ...known,
     policyText: policy.text,
     guest,
+    os,
+    trustLists: await readFiles(options.trustList),
+    fragments: await readFiles(options.fragment),
     engine: openFrameworkEngine(),
   });
   return explained.filter((one) => line === undefined || String(one.line) === line);
 }
 
-async function documentOf(policy: OpenedPolicy): Promise<CceDocument> {
-  const { requireCceDocument } = await import('../../policy/aci/read-policy.js');
-  return requireCceDocument(policy.text, policy.where);
+const WINDOWS =
+  'of Windows guests layers, commands, folders, variables, users and log providers are compared; values of the registry are not, as guests do not compare them either';
+
+async function readKnown(policy: OpenedPolicy): Promise<KnownPolicy> {
+  const { readKnownPolicy } = await import('../../policy/aci/read-known.js');
+  return readKnownPolicy(policy.text, policy.where);
+}
+
+async function readFiles(names: readonly string[] = []): Promise<readonly FragmentFile[]> {
+  const { readBinaryFile } = await import('../../io/files.js');
+  const files = [];
+  for (const what of names) {
+    files.push({ bytes: await readBinaryFile(what, LIMITS.artifactBytes), what });
+  }
+  return files;
 }
 
 /**
@@ -69,9 +92,9 @@ export async function explainDenialText(
   const told = readDenialText(text);
   if (told === undefined) return false;
   const policy = await open();
-  const document = policy === undefined ? undefined : await documentOf(policy);
+  const known = policy === undefined ? undefined : await readKnown(policy);
   const { explainDenial } = await import('../../pipeline/aci/explain.js');
-  const explanation = explainDenial(told, document, guest);
+  const explanation = explainDenial(told, known, guest);
   if (json === true) {
     const { notices } = terminal;
     const product = {
@@ -83,9 +106,9 @@ export async function explainDenialText(
     await terminal.product(`${JSON.stringify(product, null, 2)}\n`);
     return true;
   }
-  const hasFindings = explanation.failed.length > 0;
+  const hasFindings = explanation.failed.length > 0 || explanation.notes !== undefined;
   await terminal.product(hasFindings ? printExplanation(explanation) : printReason(told));
-  for (const line of conclusions(told, document !== undefined)) terminal.info(line);
+  for (const line of conclusions(told, known !== undefined)) terminal.info(line);
   return true;
 }
 

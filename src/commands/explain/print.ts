@@ -27,6 +27,7 @@ export function printExplanation(one: Explanation & { readonly line?: number }):
   }
   const trial = TRIALS[one.trial];
   if (trial !== '') lines.push(`  ${trial}`);
+  lines.push(...(one.notes ?? []).map((note) => `  note: ${note}`));
   return lines.map((line) => `${showUnseen(line)}\n`).join('');
 }
 

@@ -2,12 +2,16 @@
 import { dirname, resolve } from 'node:path';
 import { EXIT, ToolError } from '../../core/error.js';
 import type { JsonObject } from '../../core/json.js';
+import { LIMITS } from '../../core/limits.js';
 import { showUnseen } from '../../core/page.js';
 import type { Terminal } from '../../io/terminal.js';
 import type { CceSimulated, CceSimulation } from '../../pipeline/aci/simulate.js';
 import type { OpenedPolicy } from '../../pipeline/open-policy.js';
+import type { CceDocument } from '../../policy/aci/cce-document.js';
+import type { GuestOs } from '../../rego/aci/guest-data.js';
 import type { CceRequests } from '../../rego/aci/requests.js';
 import type { CommandContext } from '../context.js';
+import { readOs } from '../guest-os.js';
 import { requireRequests } from '../options.js';
 
 /** Options of `simulate` that count for CCE policies. */
@@ -36,7 +40,7 @@ const DEFAULT_GUEST = 'framework-0.5.0';
 export async function simulateCce(work: CceWork): Promise<void> {
   const { policy, requestFile, options, terminal } = work;
   const guest = options.guest ?? DEFAULT_GUEST;
-  const made = requestFile === undefined ? await synthesize(policy, guest) : undefined;
+  const made = requestFile === undefined ? await synthesize(work, guest) : undefined;
   const read = made ?? (await readRequests(requestFile ?? ''));
   const loads = [...(options.fragment ?? []), ...(options.trustList ?? [])];
   if (loads.length === 0) requireRequests(read.requests, requestFile);
@@ -50,8 +54,9 @@ export async function simulateCce(work: CceWork): Promise<void> {
       'a command file is decided on as the reference simulator does: one question each',
     );
   }
-  await warnAbout(policy, terminal);
-  await decideAll(await openSimulation(work, guest, read.form), read, work);
+  const found = await readPolicyOs(policy, terminal);
+  const os = options.os === undefined ? found : readOs(options.os);
+  await decideAll(await openSimulation(work, { guest, os }, read.form), read, work);
 }
 
 async function readRequests(file: string): Promise<CceRequests> {
@@ -62,35 +67,58 @@ async function readRequests(file: string): Promise<CceRequests> {
   return parseCceRequests(await readTextFile(file), file);
 }
 
-async function synthesize(policy: OpenedPolicy, guest: string): Promise<CceRequests> {
-  const [{ requireCceDocument }, { startSteps }] = await Promise.all([
-    import('../../policy/aci/read-policy.js'),
-    import('../../pipeline/aci/self-check.js'),
-  ]);
-  const steps = startSteps(requireCceDocument(policy.text, policy.where), guest);
+async function synthesize(
+  { policy, options, terminal }: CceWork,
+  guest: string,
+): Promise<CceRequests> {
+  const [{ requireCceDocument }, { startSteps }, { startedFragments }, { readBinaryFile }] =
+    await Promise.all([
+      import('../../policy/aci/read-policy.js'),
+      import('../../pipeline/aci/self-check.js'),
+      import('../../pipeline/aci/fragment-documents.js'),
+      import('../../io/files.js'),
+    ]);
+  const document = requireCceDocument(policy.text, policy.where);
+  await refuseWindows(document, options);
+  const files = [];
+  for (const what of options.fragment ?? []) {
+    files.push({ bytes: await readBinaryFile(what, LIMITS.artifactBytes), what });
+  }
+  const fragments = startedFragments(document, files, terminal.notice);
+  const steps = startSteps(document, guest, fragments);
   const requests = steps.map(({ point, input }, index) => ({ line: index + 1, point, input }));
   return { form: 'lines', requests };
 }
 
-/** What the guests do otherwise than the policy's author may expect. */
-async function warnAbout(policy: OpenedPolicy, terminal: Terminal): Promise<void> {
-  const [{ readCcePolicy }, { surprisesOf }] = await Promise.all([
-    import('../../policy/aci/read-policy.js'),
+async function refuseWindows(document: CceDocument, { os }: CceSimulateOptions): Promise<void> {
+  const { isWindowsContainer } = await import('../../policy/aci/cce-document.js');
+  if (os !== 'windows' && !document.containers.some(isWindowsContainer)) return;
+  throw new ToolError('USAGE_CONFLICT', 'the start of a Windows group cannot be made up', {
+    want: 'a policy of a Linux group, or recorded requests',
+    hints: ['podseal simulate POLICY REQUESTS --os windows decides on requests of Windows guests'],
+  });
+}
+
+/** What the guests do otherwise than the policy's author may expect; which system they have. */
+async function readPolicyOs(policy: OpenedPolicy, terminal: Terminal): Promise<GuestOs> {
+  const [{ readKnownPolicy }, { surprisesOf }, { osOf }] = await Promise.all([
+    import('../../policy/aci/read-known.js'),
     import('../../policy/aci/surprises.js'),
+    import('../../pipeline/aci/explain.js'),
   ]);
-  let reading: ReturnType<typeof readCcePolicy>;
   try {
-    reading = readCcePolicy(policy.text, policy.where);
+    const { document, unknown } = readKnownPolicy(policy.text, policy.where);
+    if (unknown.length === 0) surprisesOf(document).forEach(terminal.notice);
+    return osOf(document);
   } catch (error) {
-    if (error instanceof ToolError) return;
+    if (error instanceof ToolError) return 'linux';
     throw error;
   }
-  if (reading.kind === 'document') surprisesOf(reading.document).forEach(terminal.notice);
 }
 
 async function openSimulation(
   { policy, requestFile, options, terminal }: CceWork,
-  guest: string,
+  { guest, os }: { readonly guest: string; readonly os: GuestOs },
   form: CceRequests['form'],
 ): Promise<CceSimulation> {
   const [{ CceSimulation: Simulation }, { openFrameworkEngine }, { readBinaryFile }] =
@@ -103,7 +131,7 @@ async function openSimulation(
   return new Simulation(
     {
       policyText: policy.text,
-      options: { guest, os: readOs(options.os), plain: readEngine(options.engine) },
+      options: { guest, os, plain: readEngine(options.engine) },
       form,
     },
     {
@@ -112,14 +140,6 @@ async function openSimulation(
       readBeside: (path) => readBinaryFile(resolve(folder, path)),
     },
   );
-}
-
-function readOs(os = 'linux'): 'linux' | 'windows' {
-  if (os === 'linux' || os === 'windows') return os;
-  throw new ToolError('USAGE_CONFLICT', 'there is no such guest system', {
-    want: '--os linux or windows',
-    got: os,
-  });
 }
 
 /** True: plain policies may run in WebAssembly. */
@@ -147,7 +167,8 @@ async function decideAll(
     await tell(0, await simulation.loadTrustListFile(await readBinaryFile(file), file));
   }
   for (const file of options.fragment ?? []) {
-    await tell(0, await simulation.loadFragmentFile(await readBinaryFile(file), file));
+    const bytes = await readBinaryFile(file, LIMITS.artifactBytes);
+    await tell(0, await simulation.loadFragmentFile(bytes, file));
   }
   for (const request of requests) await tell(request.line, await simulation.decide(request));
   const loaded = (options.fragment ?? []).length + (options.trustList ?? []).length;

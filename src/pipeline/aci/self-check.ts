@@ -6,7 +6,7 @@
 import { type ErrorCode, ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
 import { parseRegoModule } from '../../core/rego-module.js';
-import type { CceContainer, CceDocument } from '../../policy/aci/cce-document.js';
+import { type CceDocument, isWindowsContainer } from '../../policy/aci/cce-document.js';
 import { readCceModule, requireCceDocument } from '../../policy/aci/read-policy.js';
 import { type CceStartStep, synthesizeCceStart } from '../../policy/aci/start/synthesize.js';
 import { defaultMounts } from '../../rego/aci/guest-data.js';
@@ -35,10 +35,14 @@ export interface CceCandidate {
 const POLICY_PACKAGE = 'policy';
 const NO_SESSION: readonly ErrorCode[] = ['ENGINE_ABSENT'];
 
-/** The requests of a start, as far as the guest knows of their points. */
-export function startSteps(document: CceDocument, guestId: string): readonly CceStartStep[] {
+/** The requests of a start, with the containers of `fragments`, as far as the guest knows of their points. */
+export function startSteps(
+  document: CceDocument,
+  guestId: string,
+  fragments: readonly CceDocument[] = [],
+): readonly CceStartStep[] {
   const guest = findFrameworkGuest(guestId);
-  const steps = synthesizeCceStart(document, { defaultMounts: defaultMounts() });
+  const steps = synthesizeCceStart(document, { defaultMounts: defaultMounts(), fragments });
   return steps.filter(({ point }) => knowsPoint(guest, point));
 }
 
@@ -66,7 +70,8 @@ export async function checkCceStart(
   if (document.packageName !== POLICY_PACKAGE) {
     return skip(`package ${document.packageName} is loaded as a fragment`);
   }
-  if (document.containers.some(isWindows)) return skip('guests with Windows are not tried');
+  if (document.containers.some(isWindowsContainer))
+    return skip('guests with Windows are not tried');
   noteMissingCommands(document, candidate, notices);
   const session = new CceSession(engine, text, { guest: guestId, module });
   const problem = await loadFragments(session, candidate);
@@ -115,10 +120,6 @@ function withoutRepeats(steps: readonly CceStartStep[]): readonly CceStartStep[]
     if (phase !== 'end' || point === 'signal_container_process') return true;
     return !seen.has(point) && seen.add(point);
   });
-}
-
-function isWindows({ mounted_cim: cim, user }: CceContainer): boolean {
-  return cim !== undefined || typeof user === 'string';
 }
 
 /** The policy allows such a container, but no runtime starts it. */

@@ -81,6 +81,11 @@ export interface CceContainer {
   readonly registry_changes?: JsonValue;
 }
 
+/** True for a container of a Windows guest. */
+export function isWindowsContainer({ mounted_cim: cim, user }: CceContainer): boolean {
+  return cim !== undefined || typeof user === 'string';
+}
+
 export interface CceExternalProcess {
   readonly command: readonly JsonValue[];
   readonly env_rules: readonly CceEnvRule[];

@@ -110,7 +110,7 @@ export function requireCceDocument(text: string, what: string): CceDocument {
 }
 
 /** Data is constant; a point is constant or one rule of the framework; reasons may be made of several. */
-function isReadable(name: string, term: RegoTerm): boolean {
+export function isReadable(name: string, term: RegoTerm): boolean {
   if (name === 'reason') return leavesOf(term).every(isFrameworkPath);
   if (leavesOf(term).length === 0) return true;
   return !DATA_NAMES.includes(name) && isFrameworkPath(term);
@@ -120,7 +120,8 @@ function isFrameworkPath(term: RegoTerm): boolean {
   return term.kind === 'reference' && term.path.length === 3 && term.path[1] === 'framework';
 }
 
-function readDocument(
+/** The document of terms by name. Throws POLICY_UNREADABLE, LIMIT_EXCEEDED. */
+export function readDocument(
   packageName: string,
   terms: ReadonlyMap<string, RegoTerm>,
   what: string,

@@ -4,7 +4,12 @@
  */
 import type { Notice } from '../../core/notice.js';
 import { compareSemver } from '../../core/semver.js';
-import type { CceContainer, CceDocument, CceFragmentEntry } from './cce-document.js';
+import {
+  type CceContainer,
+  type CceDocument,
+  type CceFragmentEntry,
+  isWindowsContainer,
+} from './cce-document.js';
 
 const CURRENT_WINDOWS = '0.5.0';
 
@@ -30,10 +35,9 @@ function containerSurprises(
   { framework_version: version }: CceDocument,
   container: CceContainer,
 ): readonly Notice[] {
-  const isWindows = container.mounted_cim !== undefined || typeof container.user === 'string';
   const isOlder = version !== undefined && compareSemver(version, CURRENT_WINDOWS) === -1;
   const found: Notice[] = [];
-  if (isWindows && isOlder) {
+  if (isWindowsContainer(container) && isOlder) {
     found.push({
       code: 'windows-container-dropped',
       message: `guests of framework ${CURRENT_WINDOWS} drop Windows containers of policies with an older framework_version`,

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../../src/core/json.js';
 import { openFrameworkEngine } from '../../../src/io/framework-engine.js';
 import { explainCceRequests, explainDenial } from '../../../src/pipeline/aci/explain.js';
 import { startSteps } from '../../../src/pipeline/aci/self-check.js';
+import { readKnownPolicy } from '../../../src/policy/aci/read-known.js';
 import { requireCceDocument } from '../../../src/policy/aci/read-policy.js';
 import { readDenialText } from '../../../src/rego/aci/denial-text.js';
 import type { CceRequest } from '../../../src/rego/aci/requests.js';
@@ -21,7 +22,7 @@ const startOf = (text: string): readonly CceRequest[] =>
   }));
 const explain = (text: string, requests: readonly CceRequest[]) =>
   explainCceRequests(requests, {
-    document: requireCceDocument(text, 't'),
+    ...readKnownPolicy(text, 't'),
     policyText: text,
     guest: GUEST,
     engine,
@@ -185,7 +186,7 @@ describe('the text of a denial', () => {
     );
     expect(told?.point).toBe('create_container');
     expect(told?.input?.envList).toEqual(['PATH=<<redacted>>', 'SECRET=<<redacted>>']);
-    const explained = explainDenial(told!, requireCceDocument(text, 't'), GUEST);
+    const explained = explainDenial(told!, readKnownPolicy(text, 't'), GUEST);
     expect(explained.failed.map(({ path }) => path)).toEqual(['argList', 'envList[1]']);
     expect(explained.reason).toBe('invalid command; invalid env list: SECRET');
   });
@@ -205,7 +206,7 @@ describe('the text of a denial', () => {
       truncated: ['reason.error_objects', 'input'],
       errors: ['invalid command'],
     });
-    expect(explainDenial(told!, requireCceDocument(text, 't'), GUEST)).toMatchObject({
+    expect(explainDenial(told!, readKnownPolicy(text, 't'), GUEST)).toMatchObject({
       failed: [],
       reason: 'invalid command',
     });

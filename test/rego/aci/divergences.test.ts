@@ -54,7 +54,7 @@ const SHOWN: Readonly<Record<string, () => Promise<void>>> = {
     let errors: readonly string[] | undefined;
     for (const { point, input } of requests) errors = (await session.enforce(point, input)).errors;
     expect(errors).toEqual(['invalid command', 'invalid noNewPrivileges', 'invalid user']);
-    const input = { document, policyText: text, guest: GUEST, engine };
+    const input = { document, unknown: [], policyText: text, guest: GUEST, engine };
     const explained = await explainCceRequests(requests, input);
     expect(explained.at(-1)?.reason).toBe('invalid command');
   },

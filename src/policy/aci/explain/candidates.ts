@@ -1,6 +1,7 @@
 /** Candidates for a denied request, nearest first: containers or processes of the policy with the conditions that they fail. */
 import type { JsonObject } from '../../../core/json.js';
 import type { FailedCheck } from '../../kata/explain/check.js';
+import { type CceContainer, isWindowsContainer } from '../cce-document.js';
 import {
   type ContainerScope,
   compareCreate,
@@ -13,6 +14,13 @@ import {
   notStarted,
   type RequestScope,
 } from './compare-request.js';
+import {
+  compareCims,
+  compareLogProviders,
+  compareRegistry,
+  compareWindowsCreate,
+  compareWindowsExec,
+} from './compare-windows.js';
 import { memberOf, objectsOf } from './matching.js';
 
 export interface CceCandidateReport {
@@ -42,13 +50,23 @@ function reportsOf(comparison: CceComparison): readonly CceCandidateReport[] {
       return candidatesOf(comparison).map((container, index) => ({
         index,
         subject: subjectOf(container, index),
-        failed: [...alreadyStarted(comparison), ...compareCreate(scopeOf(comparison, container))],
+        failed: [
+          ...alreadyStarted(comparison, container),
+          ...(isWindows(container) ? compareWindowsCreate : compareCreate)(
+            scopeOf(comparison, container),
+          ),
+        ],
       }));
     case 'exec_in_container':
       return candidatesOf(comparison).map((container, index) => ({
         index,
         subject: subjectOf(container, index),
-        failed: [...notStarted(comparison), ...compareExec(scopeOf(comparison, container))],
+        failed: [
+          ...notStarted(comparison),
+          ...(isWindows(container) ? compareWindowsExec : compareExec)(
+            scopeOf(comparison, container),
+          ),
+        ],
       }));
     case 'signal_container_process':
       return candidatesOf(comparison).map((container, index) => ({
@@ -62,6 +80,16 @@ function reportsOf(comparison: CceComparison): readonly CceCandidateReport[] {
         subject: subjectOf(container as unknown as JsonObject, index),
         failed: compareOverlay(comparison, index),
       }));
+    case 'mount_cims':
+      return document.containers.map((container, index) => ({
+        index,
+        subject: subjectOf(container as unknown as JsonObject, index),
+        failed: compareCims(container, input, metadata),
+      }));
+    case 'log_provider':
+      return [aboutNone(point, compareLogProviders(document, input))];
+    case 'registry_changes':
+      return [aboutNone(point, compareRegistry(input, metadata))];
     case 'exec_external':
       return document.external_processes.map((process, index) => ({
         index,
@@ -69,17 +97,18 @@ function reportsOf(comparison: CceComparison): readonly CceCandidateReport[] {
         failed: compareExternal(scopeOf(comparison, process as unknown as JsonObject)),
       }));
     default:
-      return [
-        {
-          index: -1,
-          subject: point,
-          failed:
-            compareCceRequest(point, { document, input, metadata, matches: comparison.matches }) ??
-            [],
-        },
-      ];
+      return [aboutNone(point, compareCceRequest(point, comparison) ?? [])];
   }
 }
+
+const aboutNone = (subject: string, failed: readonly FailedCheck[]): CceCandidateReport => ({
+  index: -1,
+  subject,
+  failed,
+});
+
+const isWindows = (container: JsonObject): boolean =>
+  isWindowsContainer(container as unknown as CceContainer);
 
 /** Those that the mounted overlay left; all of the policy where none was mounted. */
 function candidatesOf({ document, input, metadata }: CceComparison): readonly JsonObject[] {
@@ -105,7 +134,10 @@ function scopeOf(comparison: CceComparison, container: JsonObject): ContainerSco
   };
 }
 
-function alreadyStarted({ input, metadata }: CceComparison): readonly FailedCheck[] {
+function alreadyStarted(
+  { input, metadata }: CceComparison,
+  container: JsonObject,
+): readonly FailedCheck[] {
   const id = String(input.containerID);
   const wasStarted = memberOf(metadata, 'started')[id] !== undefined;
   const isMounted = memberOf(metadata, 'matches')[id] !== undefined;
@@ -116,7 +148,7 @@ function alreadyStarted({ input, metadata }: CceComparison): readonly FailedChec
       path: 'containerID',
       message: wasStarted
         ? 'a container with this id was created before'
-        : 'no overlay was mounted for this container, so no container of the policy can be meant',
+        : `no ${isWindows(container) ? 'layers were' : 'overlay was'} mounted for this container, so no container of the policy can be meant`,
       request: id,
       fix: wasStarted
         ? 'guests never create an id twice: the host must choose another'

@@ -63,7 +63,8 @@ export function compareExternal(scope: ContainerScope): readonly FailedCheck[] {
   return [...command(scope), ...workingDir(scope), ...environment(scope)];
 }
 
-function equal(
+/** A member of the container that the request has to have. */
+export function equal(
   { container, input }: ContainerScope,
   [field, key]: readonly [field: string, key: string],
   told: Pick<FailedCheck, 'id' | 'message' | 'fix'>,
@@ -82,7 +83,8 @@ function equal(
   ];
 }
 
-function command(scope: ContainerScope): readonly FailedCheck[] {
+/** The arguments of the first process. */
+export function command(scope: ContainerScope): readonly FailedCheck[] {
   return equal(scope, ['command', 'argList'], {
     id: 'command',
     message: 'the command is another',
@@ -90,7 +92,8 @@ function command(scope: ContainerScope): readonly FailedCheck[] {
   });
 }
 
-function workingDir(scope: ContainerScope): readonly FailedCheck[] {
+/** The folder that it starts in. */
+export function workingDir(scope: ContainerScope): readonly FailedCheck[] {
   return equal(scope, ['working_dir', 'workingDir'], {
     id: 'working-dir',
     message: 'the working directory is another',
@@ -106,7 +109,8 @@ function seccomp(scope: ContainerScope): readonly FailedCheck[] {
   });
 }
 
-function environment(scope: ContainerScope): readonly FailedCheck[] {
+/** Variables that no rule allows, and required ones that are missing. */
+export function environment(scope: ContainerScope): readonly FailedCheck[] {
   const { container, input, matches, dropsVariables } = scope;
   const rules = objectsOf(container.env_rules);
   const entries = textsOf(input.envList);
@@ -313,7 +317,8 @@ function devices({ input }: ContainerScope): readonly FailedCheck[] {
   ];
 }
 
-function execCommand({ container, input }: ContainerScope): readonly FailedCheck[] {
+/** The arguments of a command in a running container. */
+export function execCommand({ container, input }: ContainerScope): readonly FailedCheck[] {
   const commands = objectsOf(container.exec_processes).map(({ command: one }) => one ?? null);
   if (commands.some((one) => sameJson(one, input.argList))) return [];
   const [first] = commands;

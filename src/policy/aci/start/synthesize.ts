@@ -21,6 +21,8 @@ export interface CceStartStep {
 export interface CceStartOptions {
   /** Mounts that the runtime gives every container. */
   readonly defaultMounts: readonly JsonObject[];
+  /** Fragments whose containers the group starts too. */
+  readonly fragments?: readonly CceDocument[];
 }
 
 /** One container with what the host chose for it. */
@@ -43,9 +45,9 @@ const SHARE_PATTERN = '/mounts/m[0-9]+';
 /** The requests of one group; none for a document without containers. */
 export function synthesizeCceStart(
   document: CceDocument,
-  { defaultMounts }: CceStartOptions,
+  { defaultMounts, fragments = [] }: CceStartOptions,
 ): readonly CceStartStep[] {
-  const scopes = scopesOf(document);
+  const scopes = scopesOf([document, ...fragments]);
   if (scopes.length === 0) return [];
   const devices = devicesOf(scopes);
   return [
@@ -64,15 +66,17 @@ export function synthesizeCceStart(
 }
 
 /** The pause container is the sandbox and starts first. */
-function scopesOf(document: CceDocument): readonly Scope[] {
-  const { containers, framework_version: version } = document;
+function scopesOf(documents: readonly CceDocument[]): readonly Scope[] {
+  const containers = documents.flatMap(({ containers: own, framework_version: version }) =>
+    own.map((container) => effectiveContainer(container, version)),
+  );
   const isPause = ({ command }: (typeof containers)[number]) =>
     command?.length === 1 && command[0] === '/pause';
   const order = [...containers.keys()].sort(
     (a, b) => Number(isPause(containers[b]!)) - Number(isPause(containers[a]!)),
   );
   return order.map((index) => {
-    const container = effectiveContainer(containers[index]!, version);
+    const container = containers[index]!;
     const isSandbox = isPause(container) && index === order[0];
     const id = isSandbox ? SANDBOX : idOf(`container ${index}`);
     const name = container.name ?? container.id ?? String(index);
