@@ -1,6 +1,7 @@
 /** Values of options that several commands share. */
 import { ToolError } from '../core/error.js';
 import type { LayerFormat } from '../image/types.js';
+import type { GuestOs } from '../rego/aci/guest-data.js';
 import type { RegoEngine } from '../rego/ports.js';
 
 const FORMATS: Readonly<Record<string, LayerFormat>> = {
@@ -36,6 +37,15 @@ export async function openEngine(name: string | undefined): Promise<RegoEngine> 
   throw new ToolError('USAGE_CONFLICT', 'there is no such engine', {
     want: '--engine native or wasm',
     got: name,
+  });
+}
+
+/** `--os`. Throws USAGE_CONFLICT for anything but the two systems. */
+export function readOs(os: string): GuestOs {
+  if (os === 'linux' || os === 'windows') return os;
+  throw new ToolError('USAGE_CONFLICT', 'there is no such guest system', {
+    want: '--os linux or windows',
+    got: os,
   });
 }
 

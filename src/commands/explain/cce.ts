@@ -8,8 +8,7 @@ import type { FragmentFile } from '../../pipeline/aci/fragment-documents.js';
 import type { OpenedPolicy } from '../../pipeline/open-policy.js';
 import type { KnownPolicy } from '../../policy/aci/read-known.js';
 import type { DenialText } from '../../rego/aci/denial-text.js';
-import { readOs } from '../guest-os.js';
-import { requireRequests } from '../options.js';
+import { readOs, requireRequests } from '../options.js';
 import { printExplanation } from './print.js';
 
 /** Options of `explain` that count for CCE policies. */

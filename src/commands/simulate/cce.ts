@@ -11,8 +11,7 @@ import type { CceDocument } from '../../policy/aci/cce-document.js';
 import type { GuestOs } from '../../rego/aci/guest-data.js';
 import type { CceRequests } from '../../rego/aci/requests.js';
 import type { CommandContext } from '../context.js';
-import { readOs } from '../guest-os.js';
-import { requireRequests } from '../options.js';
+import { readOs, requireRequests } from '../options.js';
 
 /** Options of `simulate` that count for CCE policies. */
 export interface CceSimulateOptions {
