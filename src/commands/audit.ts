@@ -63,11 +63,11 @@ async function run(file: string, options: AuditOptions, context: AuditContext): 
     import('../pipeline/review.js'),
   ]);
   const result = await auditFile(file, options, context, terminal);
-  const { findings } = result;
+  const { findings, rules } = result;
   const text = output.json
     ? review.printJson(review.auditJson(result), terminal.notices)
     : options.sarif
-      ? review.printSarif({ version: context.version, rules: review.AUDIT_RULES, findings })
+      ? review.printSarif({ version: context.version, rules, findings })
       : review.printPageText(review.auditPage(result));
   if (options.output === undefined) await terminal.product(text);
   else {

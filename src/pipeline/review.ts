@@ -5,7 +5,6 @@ export { printPageHtml } from '../core/page-html.js';
 export { printPageText } from '../core/page-text.js';
 export { printSarif } from '../core/sarif.js';
 export {
-  AUDIT_RULES,
   auditInput,
   auditJson,
   auditPage,

@@ -201,7 +201,7 @@ describe('podseal audit', () => {
     for (const severity of ['critical', 'high', 'medium', 'low', 'info', 'none']) {
       statuses.push((await podseal(['audit', sealed, '--fail-on', severity])).status);
     }
-    expect(statuses).toEqual([0, 0, 11, 11, 11, 0]);
+    expect(statuses).toEqual([0, 0, 0, 11, 11, 0]);
     expect((await podseal(['audit', sealed, '--fail-on', 'bad'])).status).toBe(2);
   });
 
@@ -211,13 +211,15 @@ describe('podseal audit', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({
       format: 'podseal.audit/v1',
       file: sealed,
-      summary: { critical: 0, high: 0, medium: 1 },
+      summary: { critical: 0, high: 0, medium: 0 },
     });
-    expect(JSON.parse(json.stdout).findings[0]).toMatchObject({
-      id: 'stdio-readable',
-      severity: 'medium',
-      place: { file: sealed, line: 16 },
-    });
+    expect(JSON.parse(json.stdout).findings).toContainEqual(
+      expect.objectContaining({
+        id: 'stdio-readable',
+        severity: 'low',
+        place: { file: sealed, line: 16, column: expect.any(Number) },
+      }),
+    );
     const file = join(folder, 'out.sarif');
     const sarif = await podseal(['audit', sealed, '--sarif', '-o', file]);
     expect(sarif).toMatchObject({ status: 0, stdout: '' });

@@ -20,7 +20,7 @@ import { auditKataPolicy } from '../../policy/kata/audit.js';
 import { KATA_AUDIT_RULES } from '../../policy/kata/audit-rules.js';
 import { POLICY_ANNOTATIONS } from '../../policy/kata/guests.js';
 import type { ReviewBase } from './base.js';
-import type { ReviewInput } from './read.js';
+import type { ReviewedPolicy, ReviewInput } from './read.js';
 
 /** Keys of annotations that hold policies, those of container instances included. */
 const POLICY_KEYS: readonly string[] = [
@@ -41,19 +41,27 @@ export interface AuditResult {
     readonly where: string;
     readonly measurement: string;
   }[];
+  /** All rules that were applied. */
+  readonly rules: readonly AuditRule[];
   /** Worst first. */
   readonly findings: readonly Finding[];
 }
 
-/** Rules of all audits, each once. */
-export const AUDIT_RULES: readonly AuditRule[] = [
-  ...new Map(
-    [...CCE_AUDIT_RULES, ...KATA_AUDIT_RULES, ...MANIFEST_AUDIT_RULES].map((rule) => [
-      rule.id,
-      rule,
-    ]),
-  ).values(),
-];
+const POLICY_RULES: Readonly<Record<ReviewedPolicy['family'], readonly AuditRule[]>> = {
+  cce: CCE_AUDIT_RULES,
+  kata: KATA_AUDIT_RULES,
+};
+
+/** The rules by which a file is judged, each once: of its manifest, and of the kinds of its policies. */
+function rulesFor({ manifest, policies }: ReviewInput): readonly AuditRule[] {
+  const tables = [
+    ...new Set(policies.map(({ family }) => POLICY_RULES[family])),
+    ...(manifest === undefined ? [] : [MANIFEST_AUDIT_RULES]),
+  ];
+  const byId = new Map<string, AuditRule>();
+  for (const rule of tables.flat()) if (!byId.has(rule.id)) byId.set(rule.id, rule);
+  return [...byId.values()];
+}
 
 /**
  * The audit of a file. `lookUp` asks for an image; without it images are judged by their names alone. Throws what
@@ -84,6 +92,7 @@ export async function auditInput(
       where,
       measurement,
     })),
+    rules: rulesFor(input),
     findings: sortFindings([...images, ...audit.findings, ...ofPolicies]),
   };
 }

@@ -35,15 +35,26 @@ export function checkedKataPolicies(
   });
 }
 
-/** Policies of container groups with what their templates or annotations hold. */
+/**
+ * Policies of container groups with what their templates or annotations hold. Throws MANIFEST_NOT_EDITABLE for an input that
+ * has no place for a policy: it would never hold one.
+ */
 export function checkedAciPolicies(
   generated: readonly GeneratedAciPolicy[],
   target: 'aci' | 'vn2',
 ): readonly CheckedPolicy[] {
   return generated.map(({ group, value, measurement }) => {
-    const { source, kind, namespace, name, at, existingPolicy } = group;
+    const { source, kind, namespace, name, at, existingPolicy, placement } = group;
+    if (placement === undefined) throw noPlace(at);
     const workload = titleOf(source === 'arm' ? 'containerGroup' : kind, namespace, name);
     return { workload, where: at, target, existing: existingPolicy, value, measurement };
+  });
+}
+
+function noPlace(where: string): ToolError {
+  return new ToolError('MANIFEST_NOT_EDITABLE', `${where} has no place for a policy to check`, {
+    where,
+    hints: ['print the policy with --print, and compare it with podseal diff'],
   });
 }
 

@@ -30,7 +30,7 @@ const RULES = {
     'set SetPolicyRequest to false in the rules',
   ),
   'stdio-readable': rule(
-    'medium',
+    'low',
     'the host may read the output of containers',
     'set request_defaults.ReadStreamRequest to false in the settings, unless the output is meant for the host; `kubectl logs` then shows nothing',
   ),

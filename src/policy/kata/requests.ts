@@ -39,7 +39,7 @@ export const REQUEST_ROWS: Partial<Readonly<Record<Query, RequestRow>>> = {
   UpdateEphemeralMountsRequest: { words: 'change mounts of temporary storage', exposure: 'high' },
   GetDiagnosticDataRequest: { words: 'read diagnostic data of the guest', exposure: 'high' },
   ReseedRandomDevRequest: { words: 'feed the random number generator', exposure: 'high' },
-  ReadStreamRequest: { words: 'read the output of containers', exposure: 'medium' },
+  ReadStreamRequest: { words: 'read the output of containers', exposure: 'low' },
   SetGuestDateTimeRequest: { words: 'set the clock of the guest', exposure: 'medium' },
   SetIPTablesRequest: { words: 'replace the packet filter', exposure: 'medium' },
   UpdateContainerRequest: { words: 'change the resources of containers', exposure: 'medium' },
