@@ -67,6 +67,13 @@ async function fetchImport(
   if (given !== undefined) return given;
   const path = exactly(entry, 'path');
   const feed = exactly(entry, 'feed');
+  if (ports.strict === true && exactly(entry, 'required_receipts') !== null) {
+    notices({
+      code: 'fragment-skipped',
+      message: `fragment ${String(feed)} is not looked for: its import requires receipts, which are not checked here`,
+    });
+    return undefined;
+  }
   if (typeof path === 'string' && path !== '') {
     return unlessMissing(path, ports, async () => ({ bytes: await readFile(path), what: path }));
   }

@@ -3,7 +3,12 @@
  * is evaluated, so that the rest stays unknown and is told.
  */
 import { ToolError } from '../../core/error.js';
-import { parseRegoModule, type RegoModuleText, type RegoTerm } from '../../core/rego-module.js';
+import {
+  parseRegoModule,
+  plainStatements,
+  type RegoModuleText,
+  type RegoTerm,
+} from '../../core/rego-module.js';
 import { positionIn } from '../../core/rego-tokens.js';
 import { CCE_FLAGS, type CceDocument } from './cce-document.js';
 import { isReadable, readDocument } from './read-policy.js';
@@ -28,7 +33,7 @@ export interface KnownPolicy {
 export function readKnownPolicy(text: string, what: string): KnownPolicy {
   const module = parseRegoModule(text, what);
   const terms = new Map<string, RegoTerm>();
-  const unknown: UnknownPart[] = [];
+  const unknown: UnknownPart[] = [...foreignImports(module, what)];
   for (const [name, { offset, term }] of firstOf(module)) {
     const problem = problemOf(module, name, term, what);
     if (problem !== undefined)
@@ -40,6 +45,12 @@ export function readKnownPolicy(text: string, what: string): KnownPolicy {
   const flags = { ...document.flags };
   for (const flag of CCE_FLAGS) if (isUnknown(flag)) flags[flag] = true;
   return { document: { ...document, flags }, unknown };
+}
+
+/** An import can give any name another meaning. */
+function foreignImports(module: RegoModuleText, what: string): readonly UnknownPart[] {
+  const plain = plainStatements({ ...module, statements: [] });
+  return 'problem' in plain ? [{ name: 'import', problem: plain.problem, where: what }] : [];
 }
 
 type Statement = RegoModuleText['statements'][number];

@@ -111,6 +111,23 @@ describe('fragments of policies', () => {
     expect(opened.isCovered(container('inside'), group)).toBe(true);
   });
 
+  it('are left alone where a fragment imports them with receipts', async () => {
+    const { ports, registry, notices } = await start();
+    const inner = {
+      ...{ issuer: ISSUER, feed: `${registry.host}/team/app:inner`, minimum_svn: '1' },
+      ...{ includes: ['containers'], required_receipts: ['*'] },
+    };
+    const outer = file(signed('outer', 'outside', [inner]), 'outer.cose');
+    const group = containerGroup();
+    const opened = await openPolicyFragments([group], sources([importOf('outer')], [outer]), {
+      ...ports,
+      isInRegistry: () => false,
+    });
+    expect(opened.fragmentsOf(group).map(({ what }) => what)).toEqual(['outer.cose']);
+    expect(registry.log).toEqual([]);
+    expect(notices).toMatchObject([{ message: expect.stringContaining('requires receipts') }]);
+  });
+
   it('are no concern of groups that import nothing but the platform', async () => {
     const { ports, registry, image } = await start();
     const group = containerGroup({ containers: [groupContainer({ image })] });
