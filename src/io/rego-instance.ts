@@ -50,6 +50,7 @@ const TEXT_START = 8;
 /** A started module. What its code throws comes through: texts, RuntimeError, RangeError. */
 export class OpaInstance {
   readonly #memory: WebAssembly.Memory;
+  #view: Buffer = Buffer.alloc(0);
   readonly #exports: OpaExports;
   readonly #policy: InstanceType<PolicyClass>;
   readonly #constants: ReadonlyMap<JsonValue, number>;
@@ -121,7 +122,7 @@ export class OpaInstance {
   }
 
   #read(address: number): JsonValue {
-    const bytes = Buffer.from(this.#memory.buffer);
+    const bytes = this.#bytes();
     if (!TEXT_TYPES.includes(bytes[address])) {
       return this.#readJson(this.#exports.opa_json_dump(address));
     }
@@ -131,15 +132,22 @@ export class OpaInstance {
 
   /** The value whose JSON text stands at an address, up to a zero byte. */
   #readJson(start: number): JsonValue {
-    const bytes = Buffer.from(this.#memory.buffer);
+    const bytes = this.#bytes();
     return JSON.parse(bytes.toString('utf8', start, bytes.indexOf(0, start))) as JsonValue;
+  }
+
+  /** The memory as it is now: when it grows, it becomes another buffer. */
+  #bytes(): Buffer {
+    const { buffer } = this.#memory;
+    if (this.#view.buffer !== buffer) this.#view = Buffer.from(buffer);
+    return this.#view;
   }
 
   /** Address of a value made of JSON text. */
   #write(json: string): number {
     const bytes = Buffer.byteLength(json);
     const start = this.#exports.opa_malloc(bytes);
-    Buffer.from(this.#memory.buffer).write(json, start);
+    this.#bytes().write(json, start);
     const address = this.#exports.opa_json_parse(start, bytes);
     if (address !== 0) return address;
     throw new Error('the module cannot read a JSON text');

@@ -22,6 +22,7 @@ const SPARE_BYTES = 32 * 1024 * 1024;
 const DATA_GROWTH = 12;
 /** Memory that evaluations take for each byte of a request. */
 const INPUT_GROWTH = 256;
+
 /** A module in memory of its own, which is started when it is first asked. */
 export async function openWasmModule(
   wasm: Uint8Array,
@@ -59,10 +60,14 @@ async function importLibrary(): Promise<PolicyClass> {
     .LoadedPolicy;
 }
 
+const encoder = new TextEncoder();
+
 /** One module with its own memory. After a failure it is started anew: its stack and heap are as the failure left them. */
 class WasmPolicy implements RegoPolicy {
   readonly #start: (spareBytes: number) => OpaInstance;
   readonly #prints: string[];
+  /** By rule. */
+  readonly #entrypoints = new Map<string, string>();
   #document: JsonObject = {};
   #module: OpaInstance | undefined;
   /** Memory that the module began with, beside that of its data. */
@@ -82,12 +87,17 @@ class WasmPolicy implements RegoPolicy {
 
   /** Rules that are no entry point are undefined. */
   evaluate(rule: string, input: JsonValue): RegoEvaluation {
-    const outcome = this.#evaluate(rule.replace(/^data\./, '').replaceAll('.', '/'), input);
+    let entrypoint = this.#entrypoints.get(rule);
+    if (entrypoint === undefined) {
+      entrypoint = rule.replace(/^data\./, '').replaceAll('.', '/');
+      this.#entrypoints.set(rule, entrypoint);
+    }
+    const outcome = this.#evaluate(entrypoint, input);
     return { outcome, prints: this.#prints.splice(0) };
   }
 
   #evaluate(entrypoint: string, input: JsonValue): RegoOutcome {
-    const bytes = new TextEncoder().encode(JSON.stringify(input));
+    const bytes = encoder.encode(JSON.stringify(input));
     try {
       const module = this.#ready(bytes.length);
       if (!module.hasEntrypoint(entrypoint)) return { kind: 'undefined' };

@@ -40,8 +40,12 @@ export interface GuestMount extends JsonObject {
   readonly type: string;
 }
 
-/** Members of the data document that are there from the start. */
+/** Members of the data document that are there from the start; the same object for the same system. */
 export function startData(os: GuestOs): JsonObject {
+  return START[os];
+}
+
+function makeStart(os: GuestOs): JsonObject {
   const isLinux = os === 'linux';
   return {
     defaultMounts: isLinux ? defaultMounts() : [],
@@ -53,6 +57,11 @@ export function startData(os: GuestOs): JsonObject {
     defaultPrivilegedCapabilities: PRIVILEGED_CAPABILITIES,
   };
 }
+
+const START: Readonly<Record<GuestOs, JsonObject>> = {
+  linux: makeStart('linux'),
+  windows: makeStart('windows'),
+};
 
 /** What the reference's policy simulator starts with instead. */
 export function simulatorData(): JsonObject {
