@@ -7,6 +7,7 @@ import { ToolError } from './error.js';
 import type { JsonValue } from './json.js';
 import { LIMITS } from './limits.js';
 import { recordOf } from './record.js';
+import { knownValue, readConstant } from './rego-constant.js';
 import { positionIn, type RegoToken, scanRego } from './rego-tokens.js';
 
 /** A constant, a path such as `data.framework.reason`, a call `parameter("name").field`, or a list or object of these. */
@@ -61,7 +62,12 @@ class NotData extends Error {}
  */
 export function parseRegoModule(text: string, what: string): RegoModuleText {
   checkSize(text, what);
-  const cursor: Cursor = { text, what, tokens: scanRego(text, what), at: 0 };
+  const cursor: Cursor = {
+    text,
+    what,
+    tokens: scanRego(text, what, undefined, readConstant),
+    at: 0,
+  };
   const packageName = takePackage(cursor);
   const imports: string[] = [];
   const statements: RegoStatement[] = [];
@@ -77,6 +83,8 @@ export function evaluateTerm(
   term: RegoTerm,
   look: (leaf: RegoTerm & { kind: 'reference' | 'parameter' }) => JsonValue | undefined,
 ): JsonValue | undefined {
+  const known = knownValue(term);
+  if (known !== undefined) return known;
   switch (term.kind) {
     case 'scalar':
       return term.value;
@@ -98,6 +106,7 @@ export function evaluateTerm(
 export function leavesOf(
   term: RegoTerm,
 ): readonly (RegoTerm & { kind: 'reference' | 'parameter' })[] {
+  if (knownValue(term) !== undefined) return [];
   if (term.kind === 'array') return term.items.flatMap(leavesOf);
   if (term.kind === 'object') return term.members.flatMap(([, inner]) => leavesOf(inner));
   return term.kind === 'scalar' ? [] : [term];
@@ -202,6 +211,7 @@ function takeTerm(cursor: Cursor, depth: number): RegoTerm {
   const token = take(cursor);
   if (token === undefined) throw new NotData();
   const { kind, text } = token;
+  if (token.term !== undefined) return token.term;
   if (text === '[') return takeArray(cursor, depth);
   if (text === '{') return takeObject(cursor, depth);
   if (kind === 'string') return { kind: 'scalar', value: stringValue(text) };

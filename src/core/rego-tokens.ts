@@ -3,8 +3,10 @@
  * punctuation, with offset, line start and nesting. Nothing is parsed; line ends are LF, as for the engines.
  */
 import { ToolError } from './error.js';
+import type { RegoConstant } from './rego-constant.js';
+import type { RegoTerm } from './rego-module.js';
 
-export type RegoTokenKind = 'name' | 'string' | 'number' | 'punctuation';
+export type RegoTokenKind = 'name' | 'string' | 'number' | 'punctuation' | 'constant';
 
 export interface RegoToken {
   readonly kind: RegoTokenKind;
@@ -16,6 +18,8 @@ export interface RegoToken {
   readonly startsLine: boolean;
   /** Open brackets before it. */
   readonly depth: number;
+  /** Of a constant alone. */
+  readonly term?: RegoTerm;
 }
 
 const BLANKS = /[ \t\r\n]+|#[^\n]*/y;
@@ -32,16 +36,25 @@ const CLOSING = ')]}';
 /**
  * The tokens of a text up to its end, or up to the first one for which `stop` holds, which is the last of the result.
  * `what` names the text. Throws POLICY_UNREADABLE for strings without end, brackets that do not match, and template
- * strings, whose inside is code.
+ * strings, whose inside is code. What `readConstant` finds behind an assignment becomes one token.
  */
 export function scanRego(
   text: string,
   what: string,
   stop: (token: RegoToken) => boolean = () => false,
+  readConstant: (text: string, offset: number) => RegoConstant | undefined = () => undefined,
 ): readonly RegoToken[] {
   const tokens: RegoToken[] = [];
   const open: string[] = [];
   for (let offset = skipBlanks(text, 0); offset < text.length; ) {
+    const isAssigned = open.length === 0 && tokens.at(-1)?.text === ':=';
+    const constant = isAssigned ? readConstant(text, offset) : undefined;
+    if (constant !== undefined) {
+      const startsLine = isFirstOfLine(text, offset, tokens.at(-1));
+      tokens.push({ kind: 'constant', ...constant, offset, startsLine, depth: 0 });
+      offset = skipBlanks(text, offset + constant.text.length);
+      continue;
+    }
     const { kind, found } = takeToken(text, offset, what);
     if (kind === 'punctuation') closeBracket(open, found, () => fail(text, offset, what));
     const startsLine = isFirstOfLine(text, offset, tokens.at(-1));

@@ -65,6 +65,14 @@ describe('a Rego module as data', () => {
     'x := 1 y := 2',
     'x',
     '[1]',
+    'x := {"a":1,"a":2}',
+    'x := [12345678901234567890]',
+    'x := [9007199254740992]',
+    'x := ["\\ud800"]',
+    'x := ["\\ud83d\\ude00", 1.0] if true',
+    'x := [1]\n  + [2]',
+    'x := {}\nelse := {} if true',
+    'x := [1]y := [2]',
   ])('%j is a rule of its own', (body) => {
     expect(read(body).statements[0]?.term).toBeUndefined();
     expect(plainStatements(read(body))).toHaveProperty('problem');
@@ -138,6 +146,41 @@ describe('a Rego module as data', () => {
       }),
       { seed: 4, numRuns: 300 },
     );
+  });
+
+  it('reads what JSON.stringify prints as anything else', () => {
+    const number = fc.oneof(fc.integer(), fc.double(), fc.constantFrom(2 ** 53, -0, 1e300));
+    const text = fc.string({ unit: fc.constantFrom('a', '"', '\\', '\n', '\u{1f600}', '\ud800') });
+    const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        number,
+        text,
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(fc.oneof(text, fc.constantFrom('1', '__proto__')), tie('value'), {
+          maxKeys: 3,
+        }),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, (one) => {
+        const line = JSON.stringify(one);
+        const [alone, , commented] = read(
+          `x := ${line}\ny := 1\nx := ${line} # by token`,
+        ).statements;
+        expect(alone?.term).toEqual(commented?.term);
+        const [known, found] = [alone, commented].map(
+          (row) => row?.term && evaluateTerm(row.term, () => undefined),
+        );
+        expect(JSON.stringify(known)).toBe(JSON.stringify(found));
+        if (alone?.term !== undefined) expect(leavesOf(alone.term)).toEqual([]);
+      }),
+      { seed: 6, numRuns: 1_000 },
+    );
+    const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+    for (const levels of [LIMITS.jsonDepth + 2, 100_000]) {
+      expect(caught(() => read(`x := ${nested(levels)}`)).code).toBe('LIMIT_EXCEEDED');
+    }
   });
 
   it('any text is a module or a refusal', () => {
