@@ -89,9 +89,9 @@ function build() {
   once('build', ['src', 'tsconfig.json', 'package-lock.json'], ['dist/cli.js'], () => {
     process.stderr.write('setup: compiling\n');
     rmSync(join(root, 'dist'), { recursive: true, force: true });
-    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
-      stdio: ['ignore', 2, 2],
-    });
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    run(process.execPath, [compiler, '-p', '.'], { stdio: ['ignore', 2, 2] });
+    run(process.execPath, [join(root, 'src/bundle.mjs')], { stdio: ['ignore', 2, 2] });
   });
 }
 

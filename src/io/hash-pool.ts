@@ -107,7 +107,7 @@ class WorkerPool implements HashPool {
   }
 
   #startThread(): Thread {
-    const worker = new Worker(new URL('./hash-worker.mjs', import.meta.url), {
+    const worker = new Worker(new URL('../io/hash-worker.mjs', import.meta.url), {
       resourceLimits: WORKER_LIMITS,
       execArgv: [],
     });

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { packagePath } from './assets.js';
 
 /** Number of the interface below; it counts up with each change, here and in native/addon. */
 const ABI = 1;
@@ -34,7 +34,7 @@ export type NativeState =
   | { readonly kind: 'loaded'; readonly addon: NativeAddon }
   | { readonly kind: 'absent'; readonly reason: string };
 
-const FILE = fileURLToPath(new URL('../../native/podseal.node', import.meta.url));
+const FILE = packagePath('native/podseal.node');
 
 /** Loads the addon. PODSEAL_NATIVE=off leaves it out; nothing here ever throws. */
 export function loadNative(

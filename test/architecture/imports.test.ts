@@ -29,11 +29,14 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
+/** What makes the program is no part of it. */
+const BUILD: ReadonlySet<string> = new Set(['setup.mjs', 'bundle.mjs']);
+
 function sourceFiles(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
     if (statSync(path).isDirectory()) return sourceFiles(path);
-    return /\.(ts|mjs)$/.test(name) && name !== 'setup.mjs' ? [path] : [];
+    return /\.(ts|mjs)$/.test(name) && !BUILD.has(name) ? [path] : [];
   });
 }
 

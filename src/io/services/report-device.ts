@@ -4,14 +4,14 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { ToolError } from '../../core/error.js';
 import type { ReportDevice } from '../../keyrelease/ports.js';
+import { packagePath } from '../assets.js';
 
 const REPORT_BYTES = 1184;
 const TIMEOUT_MS = 30_000;
 /** Where the build puts the program. */
-const BUILT = fileURLToPath(new URL('../../../native/podseal-guest', import.meta.url));
+const BUILT = packagePath('native/podseal-guest');
 /** Codes of the program that say that there is no device for this process. */
 const ABSENT = /\b(DEVICE_ABSENT|DEVICE_FOREIGN|DEVICE_ACCESS)\b/;
 const CODE = /\b[A-Z]+(?:_[A-Z]+)+\b/;
