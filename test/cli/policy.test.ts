@@ -295,7 +295,7 @@ describe('usage', () => {
       expect(result.status).toBe(0);
       expect(result.stderr).toBe('');
       expect(result.stdout).toContain('Usage: podseal');
-      expect(result.stdout.split('\n').length).toBeLessThan(90);
+      expect(result.stdout.split('\n').length).toBeLessThan(100);
     },
   );
 
