@@ -705,9 +705,10 @@ same_place(wanted, given) if {
 	wanted.type_ == given.type_
 }
 
-# A text that begins with `^` is a pattern, any other stands for itself.
+# A text that begins with `^` is a pattern, any other stands for itself, unless a placeholder is left in it.
 path_fits(wanted, given) if {
 	not startswith(wanted, "^")
+	not contains(wanted, "$(")
 	wanted == given
 }
 
