@@ -98,42 +98,44 @@ interface Free {
 
 /** Families, request, changes, path, old value, reason. */
 const TABLE = String.raw`
-CU CreateContainer value,less          ^OCI\.Hostname$                                            .         a name that the pod may have anyway
-CU CreateContainer value,less          ^OCI\.Linux\.CgroupsPath$                                  .         groups limit, they permit nothing
-CU CreateContainer value,less,more     ^OCI\.Linux\.Resources\.(CPU|Memory|HugepageLimits)\b      .         limits permit nothing
-CU CreateContainer value,less,more     ^OCI\.Process\.(ConsoleSize|Rlimits|OOMScoreAdj|ApparmorProfile)$ . limits permit nothing
-CU CreateContainer value,less          ^(exec_id|stdin_port|stdout_port|stderr_port)$             .         names of a channel
-CU CreateContainer value,less          ^container_id$                                             .         a name that the host chooses
-CU CreateContainer less                ^OCI\.Process\.Env(\[\d+\])?$                              .         variables of the policy may be absent
-CU CreateContainer order,more          ^OCI\.Process\.Env$                                        .         variables may be repeated, in any order
-CU CreateContainer value               ^OCI\.Process\.Env\[\d+\]$                                 HOSTNAME= the host name is free
-CU CreateContainer less                ^OCI\.Mounts(\[\d+\])?$                                    .         mounts of the policy may be absent
-CU CreateContainer order               ^OCI\.Mounts$                                              .         mounts have no order
-C  CreateContainer more                ^OCI\.Mounts$                                              .         this guest does not count mounts
-CU CreateContainer order               ^storages$                                                 .         storages have no order
-CU CreateContainer value,less          ^OCI\.Annotations\["io\.kubernetes\.cri\.(sandbox-(uid|cpu-[a-z]+|memory)|image-name)"\]$ . nothing reads it
-U  CreateContainer value,less          ^OCI\.Annotations\["io\.katacontainers\.pkg\.oci\.bundle_path"\]$ . the root path has the id
-U  CreateContainer value,less          ^OCI\.Annotations\["io\.kubernetes\.container\.[A-Za-z]+"\]$ .       the policy has a pattern for it
-CU CreateContainer more,order          ^OCI\.Linux\.(Masked|Readonly)Paths$                       .         more may be hidden, in any order
-C  CreateContainer value,less,more     ^OCI\.Process\.User\.(GID|AdditionalGids)$                 .         this guest reads the user id only
-C  CreateContainer more                ^(devices|OCI\.Linux\.Devices)$                            .         this guest does not read devices
-C  CreateContainer value,less          ^storages\[\d+\]\.(source|fstype)$                         .         made on the node
-U  CreateContainer more,order          ^OCI\.Process\.User\.AdditionalGids$                       .         groups are a set
-U  CreateContainer more,order          ^OCI\.Process\.Capabilities\.[A-Z][a-z]+$                  .         capabilities are a set
-U  CreateContainer value,less          ^OCI\.Linux\.Sysctl(\["[a-z0-9._]+"\])?$                   .         settings of the policy may be absent
-U  CreateContainer order,more          ^OCI\.Mounts\[6\]\.options$                                .         options of the cgroup mount are a set
-U  CreateContainer less                ^storages(\[0\])?$                                         .         the guest need not pull an image
-U  CreateContainer value,less,more,order ^storages\[0\]\.(source|driver_options)\b                .         the guest pulls any image
-CU CreateSandbox   value,less,more,order ^(hostname|dns|sandbox_id)\b                             .         names that the host chooses
-CU CreateSandbox   less,more           ^storages(\[0\])?$                                         .         storages of the policy may be absent or repeated
-CU CopyFile        value,less          ^(file_size|file_mode|dir_mode|uid|gid|offset)$            .         content and owner are the host's
-CU CopyFile        value               ^path$                                                     .         the name of the file in its volume is free
-CU CopyFile        value,less          ^(symlink_src|symlink_target)$                             .         a name in the volume, or no link
-C  UpdateInterface value,less,more,order .?                                                       .         this guest does not look at interfaces
-C  UpdateRoutes    value,less,more,order .?                                                       .         this guest does not look at routes
-U  UpdateInterface value,less,more,order ^interface\.(device|mtu|devicePath|type_|IPAddresses|name|hwAddr)\b . the network is the host's
-U  UpdateRoutes    value,less,more,order ^routes\.Routes\b                                        .         the network is the host's
-U  AddARPNeighbors value,less,more,order ^neighbors\.ARPNeighbors\b                               .         the network is the host's
+CVMU CreateContainer value,less          ^OCI\.Hostname$                                            .         a name that the pod may have anyway
+CVMU CreateContainer value,less          ^OCI\.Linux\.CgroupsPath$                                  .         groups limit, they permit nothing
+CVMU CreateContainer value,less,more     ^OCI\.Linux\.Resources\.(CPU|Memory|HugepageLimits)\b      .         limits permit nothing
+CVMU CreateContainer value,less,more     ^OCI\.Process\.(ConsoleSize|Rlimits|OOMScoreAdj|ApparmorProfile)$ . limits permit nothing
+CVMU CreateContainer value,less          ^(exec_id|stdin_port|stdout_port|stderr_port)$             .         names of a channel
+CVMU CreateContainer value,less          ^container_id$                                             .         a name that the host chooses
+CVMU CreateContainer less                ^OCI\.Process\.Env(\[\d+\])?$                              .         variables of the policy may be absent
+CVMU CreateContainer order,more          ^OCI\.Process\.Env$                                        .         variables may be repeated, in any order
+CVMU CreateContainer value               ^OCI\.Process\.Env\[\d+\]$                                 HOSTNAME= the host name is free
+CVMU CreateContainer less                ^OCI\.Mounts(\[\d+\])?$                                    .         mounts of the policy may be absent
+CVMU CreateContainer order               ^OCI\.Mounts$                                              .         mounts have no order
+CV   CreateContainer more                ^OCI\.Mounts$                                              .         this guest does not count mounts
+CVMU CreateContainer order               ^storages$                                                 .         storages have no order
+CVMU CreateContainer value,less          ^OCI\.Annotations\["io\.kubernetes\.cri\.(sandbox-(uid|cpu-[a-z]+|memory)|image-name)"\]$ . nothing reads it
+U    CreateContainer value,less          ^OCI\.Annotations\["io\.katacontainers\.pkg\.oci\.bundle_path"\]$ . the root path has the id
+U    CreateContainer value,less          ^OCI\.Annotations\["io\.kubernetes\.container\.[A-Za-z]+"\]$ .       the policy has a pattern for it
+CVMU CreateContainer more,order          ^OCI\.Linux\.(Masked|Readonly)Paths$                       .         more may be hidden, in any order
+CV   CreateContainer value,less,more     ^OCI\.Process\.User\.(GID|AdditionalGids)$                 .         this guest reads the user id only
+C    CreateContainer more                ^(devices|OCI\.Linux\.Devices)$                            .         this guest does not read devices
+C    CreateContainer value,less          ^storages\[\d+\]\.(source|fstype)$                         .         made on the node
+V    CreateContainer value,less          ^storages\[\d+\]\.source$                                    [0-9a-f]{4}: the address of the device
+MU   CreateContainer more,order          ^OCI\.Process\.User\.AdditionalGids$                       .         groups are a set
+U    CreateContainer more,order          ^OCI\.Process\.Capabilities\.[A-Z][a-z]+$                  .         capabilities are a set
+VMU  CreateContainer value,less          ^OCI\.Linux\.Sysctl(\["[a-z0-9._]+"\])?$                   .         settings of the policy may be absent
+U    CreateContainer order,more          ^OCI\.Mounts\[6\]\.options$                                .         options of the cgroup mount are a set
+U    CreateContainer less                ^storages(\[0\])?$                                         .         the guest need not pull an image
+U    CreateContainer value,less,more,order ^storages\[0\]\.(source|driver_options)\b                .         the guest pulls any image
+CVMU CreateSandbox   value,less,more,order ^(hostname|dns|sandbox_id)\b                             .         names that the host chooses
+CVMU CreateSandbox   less,more           ^storages(\[0\])?$                                         .         storages of the policy may be absent or repeated
+CVMU CopyFile        value,less          ^(file_size|file_mode|dir_mode|uid|gid|offset)$            .         content and owner are the host's
+CVMU CopyFile        value               ^path$                                                     .         the name of the file in its volume is free
+CVU  CopyFile        value,less          ^(symlink_src|symlink_target)$                             .         a name in the volume, or no link
+M    CopyFile        value,less,more,order ^data\b                                                      .         a name in the volume, or no link
+C    UpdateInterface value,less,more,order .?                                                       .         this guest does not look at interfaces
+C    UpdateRoutes    value,less,more,order .?                                                       .         this guest does not look at routes
+VMU  UpdateInterface value,less,more,order ^interface\.(device|mtu|devicePath|type_|IPAddresses|name|hwAddr)\b . the network is the host's
+VMU  UpdateRoutes    value,less,more,order ^routes\.Routes\b                                        .         the network is the host's
+U    AddARPNeighbors value,less,more,order ^neighbors\.ARPNeighbors\b                               .         the network is the host's
 `;
 
 const FREE: readonly Free[] = TABLE.trim()
@@ -151,7 +153,14 @@ const FREE: readonly Free[] = TABLE.trim()
     };
   });
 
-const BOTH: readonly KataFamily[] = ['C', 'U'];
+const FAMILIES: readonly KataFamily[] = ['C', 'V', 'M', 'U'];
+/** Parts that the comparison does not name itself: it names what they lead to, or the rules alone refuse them. */
+const UNNAMED: readonly (readonly [KataFamily, string])[] = [
+  ['V', 'OCI.Annotations["io.katacontainers.pkg.oci.bundle_path"]'],
+  ['M', 'OCI.Annotations["io.katacontainers.pkg.oci.bundle_path"]'],
+  ['M', 'data'],
+];
+
 const CONTAINER = 'CreateContainerRequest';
 const KINDS = [
   CONTAINER,
@@ -174,7 +183,8 @@ interface Run {
 function readMessage(family: KataFamily, { kind }: StartStep, message: JsonValue) {
   try {
     const read = buildPolicyInput(findAgentVariant(guestOf(family).id), kind, message);
-    return read.kind === 'input' ? read.input : undefined;
+    // The map of variables beside a request follows from it.
+    return read.kind === 'input' ? ((read.input.base ?? read.input) as JsonObject) : undefined;
   } catch (error) {
     if (error instanceof ToolError && error.code === 'REQUEST_INVALID') return undefined;
     throw error;
@@ -213,13 +223,13 @@ function tryAll(step: StartStep, run: Run): number {
     const [nearest] = compare(step.kind, { data: made.data, rules, message, state });
     const paths = nearest?.failed.map((failed) => failed.path) ?? [];
     const isNamed = paths.some((one) => where.startsWith(one) || one.startsWith(where));
-    if (!isNamed)
+    if (!isNamed && !UNNAMED.some(([one, part]) => one === family && where.startsWith(part)))
       odd.push(`${step.kind} ${where} (${change}) is refused, and the comparison says: ${paths}`);
   }
   return refused;
 }
 
-describe.each(BOTH)('changes of the start under family %s', (family) => {
+describe.each(FAMILIES)('changes of the start under family %s', (family) => {
   const used = new Set<Free>();
   let refused = 0;
 
