@@ -7,7 +7,8 @@ export type Svn = number | string | bigint;
 /** Outcome of comparing an SVN with a minimum. */
 export type SvnOrder = 'at-least' | 'below' | 'different-types' | 'unreadable';
 
-const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
+/** Signs and leading zeros are allowed, as the guest's number texts have them. */
+const NUMBER = /^[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 
 /** Compares two SVNs: both numbers (or numeric texts), or both semantic versions. */
 export function compareSvn(svn: Svn, minimum: Svn): SvnOrder {
@@ -31,6 +32,6 @@ export function isSameSvn(a: Svn, b: Svn): boolean {
 function numberOf(value: Svn): bigint | number | undefined {
   if (typeof value === 'bigint') return value;
   const text = String(value);
-  if (/^-?(?:0|[1-9][0-9]{0,300})$/.test(text)) return BigInt(text);
+  if (/^[+-]?[0-9]{1,300}$/.test(text)) return BigInt(text.replace('+', ''));
   return NUMBER.test(text) ? Number(text) : undefined;
 }

@@ -154,6 +154,11 @@ describe('compareSvn', () => {
     ['1.2.3', '1', 'different-types'],
     ['1', '1.2.3', 'different-types'],
     ['one', '1', 'unreadable'],
+    ['01', '1', 'at-least'],
+    ['+2', '02', 'at-least'],
+    ['-5', '-05', 'at-least'],
+    ['1', '02', 'below'],
+    [' 2', '1', 'unreadable'],
     ['9007199254740993', '9007199254740992', 'at-least'],
     ['9007199254740992', '9007199254740993', 'below'],
   ] as const)('%s against %s is %s', (svn, minimum, expected) => {

@@ -77,12 +77,13 @@ receipt_given(wanted) if {
 
 load_fragment := {
 	"metadata": array.concat([updated("issuers", input.issuer, issuer_with(entry))], recorded_parameters),
-	"add_module": "namespace" in entry.includes,
+	"add_module": "namespace" in includes,
 	"allowed": true,
 } if {
 	fragment_loaded
 	fragment_known
 	entry := entries_of_feed[_]
+	includes := entry.includes
 	fragment_svn_fits(entry)
 }
 
@@ -103,7 +104,7 @@ fragment_svn_fits(entry) if {
 
 fragment_svn_fits(entry) if {
 	has_header_svn
-	to_number(data.podseal_fragment.svn) == to_number(input.header_svn)
+	number_of(data.podseal_fragment.svn) == number_of(input.header_svn)
 	svn_fits(data.podseal_fragment.svn, entry.minimum_svn)
 }
 

@@ -297,14 +297,41 @@ svn_fits(svn, minimum) if {
 	semver.compare(svn, minimum) >= 0
 }
 
-svn_fits(svn, minimum) if to_number(svn) >= to_number(minimum)
+svn_fits(svn, minimum) if number_of(svn) >= number_of(minimum)
+
+# Engines differ about texts that are not written as JSON numbers; the guest takes signs and leading zeros.
+number_of(value) := to_number(value) if not is_string(value)
+
+number_of(value) := to_number(plain_digits(value)) if {
+	is_string(value)
+	numeric_text(value)
+	not startswith(value, "-")
+}
+
+number_of(value) := 0 - to_number(plain_digits(value)) if {
+	is_string(value)
+	numeric_text(value)
+	startswith(value, "-")
+}
+
+numeric_text(text) if regex.match(`^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`, text)
+
+plain_digits(text) := digits if {
+	digits := trim_left(text, "+-0")
+	regex.match("^[1-9]", digits)
+}
+
+plain_digits(text) := concat("", ["0", digits]) if {
+	digits := trim_left(text, "+-0")
+	regex.match("^([^1-9]|$)", digits)
+}
 
 svn_kinds_differ(svn, minimum) if {
 	semver.is_valid(svn)
-	to_number(minimum) == to_number(minimum)
+	number_of(minimum) == number_of(minimum)
 }
 
 svn_kinds_differ(svn, minimum) if {
 	semver.is_valid(minimum)
-	to_number(svn) == to_number(svn)
+	number_of(svn) == number_of(svn)
 }

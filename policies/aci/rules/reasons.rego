@@ -443,7 +443,7 @@ errors contains concat("", [
 	input.rule == "load_fragment"
 	fragment_loaded
 	has_header_svn
-	to_number(data.podseal_fragment.svn) != to_number(input.header_svn)
+	number_of(data.podseal_fragment.svn) != number_of(input.header_svn)
 }
 
 told(value) := value if is_string(value)

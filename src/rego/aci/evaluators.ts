@@ -3,7 +3,7 @@
  * compiled framework; all others run as modules beside it. Both give equal outcomes.
  */
 import type { JsonObject, JsonValue } from '../../core/json.js';
-import { isJsonObject } from '../../core/json-equal.js';
+import { canonicalJson, isJsonObject } from '../../core/json-equal.js';
 import { recordOf } from '../../core/record.js';
 import {
   evaluateTerm,
@@ -166,15 +166,28 @@ class PlainEvaluator implements CceEvaluator {
   }
 }
 
-/** Values of all fragments by namespace; undefined if one is more than data. */
+/**
+ * Values of all fragments by namespace; undefined if one is more than data, or if two of one namespace do not agree: then
+ * an engine has to tell which questions fail.
+ */
 function plainFragments({
   fragments,
 }: Surroundings): readonly (readonly [string, JsonObject])[] | undefined {
-  const all = fragments.map(({ namespace, text, parameters }) => {
+  const all: (readonly [string, JsonObject])[] = [];
+  for (const { namespace, text, parameters } of fragments) {
     const values = plainFragment(text, parameters);
-    return values && ([namespace, values] as const);
-  });
-  return all.every((one) => one !== undefined) ? all : undefined;
+    const agrees = all.every(([other, known]) => other !== namespace || !conflict(known, values));
+    if (values === undefined || !agrees) return undefined;
+    all.push([namespace, values]);
+  }
+  return all;
+}
+
+/** True if a name has two values. */
+function conflict(a: JsonObject, b: JsonObject = {}): boolean {
+  return Object.entries(a).some(
+    ([name, value]) => name in b && canonicalJson(b[name] ?? null) !== canonicalJson(value ?? null),
+  );
 }
 
 function withFragments(
