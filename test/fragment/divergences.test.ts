@@ -1,12 +1,13 @@
 /** What the rows of the area `fragment` say: each is shown here, and each test has its row. */
 import { describe, expect, it } from 'vitest';
 import { findCoseAlgorithm, signCose } from '../../src/core/cose-algorithms.js';
-import type { DataValue } from '../../src/core/data.js';
+import { type DataValue, isMap } from '../../src/core/data.js';
 import { makeDid } from '../../src/core/make-did-x509.js';
 import { unpackStatement } from '../../src/core/signed-statement.js';
 import { parseCertificate } from '../../src/core/x509.js';
-import { isCovered } from '../../src/fragment/coverage.js';
+import { dataFromJson, isCovered } from '../../src/fragment/coverage.js';
 import { importAsData } from '../../src/fragment/import-statement.js';
+import { parseFragment } from '../../src/fragment/payload.js';
 import { selectFragments } from '../../src/fragment/select.js';
 import { signFragment } from '../../src/fragment/sign.js';
 import { verifyFragment } from '../../src/fragment/verify.js';
@@ -128,20 +129,24 @@ const SHOWN: Readonly<Record<string, () => unknown>> = {
       includes: ['containers'],
       minimumSvn: '1',
     });
-    const group = containerGroup();
-    const opened = await openPolicyFragments(
-      [group],
-      { imports: [entry], files: [OFFERED] },
-      NOTHING,
-    );
-    const container = (layers: readonly string[]) =>
-      new Map<string, DataValue>([
-        ['id', 'a'],
-        ['layers', layers],
-      ]);
-    const allowed = [new Map([['id', 'a']])];
-    expect(isCovered(container(['1']), allowed)).toBe(true);
-    expect(opened.isCovered(container(['1']), group)).toBe(false);
+    const container = new Map<string, DataValue>([
+      ['id', 'a'],
+      ['layers', ['1']],
+    ]);
+    for (const [allowed, counts] of [
+      ['{"id": "a"}', false],
+      ['{"id": "a", "layers": ["2"]}', false],
+      ['{"id": "a", "layers": ["1"]}', true],
+    ] as const) {
+      const payload = Buffer.from(TEXT.replace('{"id": "a"}', allowed));
+      const file = { bytes: makeStatement({ ...signer, payload }), what: 'x' };
+      const group = containerGroup();
+      const sources = { imports: [entry], files: [file] };
+      const opened = await openPolicyFragments([group], sources, NOTHING);
+      const [like] = parseFragment(payload, 'x').containers.map(dataFromJson).filter(isMap);
+      expect(isCovered(container, [like!])).toBe(true);
+      expect(opened.isCovered(container, group)).toBe(counts);
+    }
   },
   'fragment-feed-without-tag': async () => {
     const told: string[] = [];

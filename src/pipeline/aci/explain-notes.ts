@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
 import { compareSemver } from '../../core/semver.js';
-import { type CceDocument, isWindowsContainer } from '../../policy/aci/cce-document.js';
+import { CCE_FLAGS, type CceDocument, isWindowsContainer } from '../../policy/aci/cce-document.js';
 import type { UnknownPart } from '../../policy/aci/read-known.js';
 import { errorsOf } from '../../rego/aci/denial.js';
 import type { FrameworkGuest } from '../../rego/aci/guests.js';
@@ -27,6 +27,7 @@ export async function notesOn(
   const isOwn = unknown.some(({ name }) => name === asked.point);
   return [
     ...notesOnUnknown(asked.point, unknown),
+    ...(isOwn && isMissing(decision) ? [NO_ANSWER] : []),
     ...(isOwn ? await frameworkNotes(before, asked) : []),
     ...(decision.verdict === 'deny' && decision.reason === undefined
       ? ['the policy gives no reason: guests then say that it did not provide one']
@@ -35,26 +36,30 @@ export async function notesOn(
   ];
 }
 
+const NO_ANSWER =
+  'the rule is there, but gives no answer for this request, which guests take for a missing rule';
+
+const isMissing = ({ fault = '' }: CceDecision): boolean =>
+  /^rule for \S+ is missing from policy$/.test(fault);
+
 /** Lists that comparisons read. */
 const COMPARED: readonly string[] = ['containers', 'external_processes', 'fragments'];
-/** Names that are told of one explanation. */
-const MOST_NAMES = 10;
-
+/** What else bears on decisions, whatever is asked. */
+const BEARING: readonly string[] = [
+  ...['import', 'reason', 'api_version', 'api_svn', 'framework_version', 'framework_svn'],
+  ...['platform_rules', 'transparency_trust_lists', 'allowed_log_providers', ...CCE_FLAGS],
+];
 /** What is not known of the policy, without asking it. */
 export function notesOnUnknown(point: string, unknown: readonly UnknownPart[]): readonly string[] {
   const own = unknown.find(({ name }) => name === point);
   const lists = unknown.filter(({ name }) => COMPARED.includes(name));
-  const others = unknown.filter((part) => part !== own && !lists.includes(part));
-  const names = others.map(({ name }) => name);
-  const more = names.length > MOST_NAMES ? `, and ${names.length - MOST_NAMES} more` : '';
+  const names = unknown.map(({ name }) => name).filter((name) => BEARING.includes(name));
   return [
     ...(own === undefined ? [] : [`${point} is ${own.problem} (${own.where})`]),
     ...lists.map(
       ({ name, problem, where }) => `${name} is not compared: it is ${problem} (${where})`,
     ),
-    ...(names.length === 0
-      ? []
-      : [`not plain data, and not compared: ${names.slice(0, MOST_NAMES).join(', ')}${more}`]),
+    ...(names.length === 0 ? [] : [`not plain data, and not compared: ${names.join(', ')}`]),
   ];
 }
 

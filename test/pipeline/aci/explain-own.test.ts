@@ -119,6 +119,16 @@ describe.runIf(hasNative)('a policy with rules of its own', () => {
     });
   });
 
+  it('whose rule gives no answer is not told to lack it', async () => {
+    const text = withOwn('create_container := {"allowed": true} if input.none');
+    const explained = (await explain(text, wrongStart(policyText()))).at(-1);
+    expect(explained).toMatchObject({
+      decision: 'error',
+      reason: 'rule for create_container is missing from policy',
+    });
+    expect(explained?.notes?.[1]).toMatch(/^the rule is there, but gives no answer/);
+  });
+
   it('whose containers are computed has none to compare with', async () => {
     const text = policyText()
       .replace(/^containers := (.*)$/m, 'listed := $1\ncontainers := [c | some c in listed]')

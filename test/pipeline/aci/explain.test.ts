@@ -103,6 +103,18 @@ describe('why a CCE policy refuses a request', () => {
     }
   });
 
+  it('names containers of older policies, whose names guests drop', async () => {
+    const text = policyText({ framework_version: '0.2.3' });
+    const explained = await explainLast('create_container', { argList: ['sh'] }, text);
+    expect(explained?.nearest?.subject).toBe('container web');
+    const twice = policyText({
+      framework_version: '0.2.3',
+      containers: [CONTAINER, { ...CONTAINER, name: 'twin' }],
+    });
+    const other = await explainLast('create_container', { argList: ['sh'] }, twice);
+    expect(other?.nearest?.subject).toBe('container 1');
+  });
+
   it('names the nearest container of several', async () => {
     const other = { ...CONTAINER, name: 'db', command: ['/bin/db'], working_dir: '/db' };
     const text = policyText({ containers: [other, CONTAINER] });

@@ -1,7 +1,8 @@
 /** Candidates for a denied request, nearest first: containers or processes of the policy with the conditions that they fail. */
 import type { JsonObject } from '../../../core/json.js';
+import { sameJson } from '../../../core/json-equal.js';
 import type { FailedCheck } from '../../kata/explain/check.js';
-import { type CceContainer, isWindowsContainer } from '../cce-document.js';
+import { type CceContainer, type CceDocument, isWindowsContainer } from '../cce-document.js';
 import {
   type ContainerScope,
   compareCreate,
@@ -49,7 +50,7 @@ function reportsOf(comparison: CceComparison): readonly CceCandidateReport[] {
     case 'create_container':
       return candidatesOf(comparison).map((container, index) => ({
         index,
-        subject: subjectOf(container, index),
+        subject: subjectOf(container, index, document),
         failed: [
           ...alreadyStarted(comparison, container),
           ...(isWindows(container) ? compareWindowsCreate : compareCreate)(
@@ -60,7 +61,7 @@ function reportsOf(comparison: CceComparison): readonly CceCandidateReport[] {
     case 'exec_in_container':
       return candidatesOf(comparison).map((container, index) => ({
         index,
-        subject: subjectOf(container, index),
+        subject: subjectOf(container, index, document),
         failed: [
           ...notStarted(comparison),
           ...(isWindows(container) ? compareWindowsExec : compareExec)(
@@ -71,7 +72,7 @@ function reportsOf(comparison: CceComparison): readonly CceCandidateReport[] {
     case 'signal_container_process':
       return candidatesOf(comparison).map((container, index) => ({
         index,
-        subject: subjectOf(container, index),
+        subject: subjectOf(container, index, document),
         failed: [...notStarted(comparison), ...compareSignal(container, input)],
       }));
     case 'mount_overlay':
@@ -109,6 +110,19 @@ const aboutNone = (subject: string, failed: readonly FailedCheck[]): CceCandidat
 
 const isWindows = (container: JsonObject): boolean =>
   isWindowsContainer(container as unknown as CceContainer);
+
+/** Guests drop names of older policies: the container of the policy that is equal but for them. */
+function nameOf(document: CceDocument, container: JsonObject): string | undefined {
+  const isAlike = (other: JsonObject) =>
+    ALIKE.every((field) => sameJson(other[field], container[field]));
+  const all = document.containers as unknown as readonly JsonObject[];
+  const [only, ...others] = all.filter(isAlike);
+  return only === undefined || others.length > 0 ? undefined : told(only);
+}
+
+const ALIKE: readonly string[] = [
+  ...['command', 'env_rules', 'layers', 'mounts', 'exec_processes', 'working_dir'],
+];
 
 /** Those that the mounted overlay left; all of the policy where none was mounted. */
 function candidatesOf({ document, input, metadata }: CceComparison): readonly JsonObject[] {
@@ -182,8 +196,12 @@ function compareSignal(container: JsonObject, input: JsonObject): readonly Faile
   ];
 }
 
-function subjectOf(container: JsonObject, index: number): string {
-  const { name, id } = container;
-  const told = [name, id].find((one) => typeof one === 'string');
-  return `container ${typeof told === 'string' ? told : index + 1}`;
+function subjectOf(container: JsonObject, index: number, document?: CceDocument): string {
+  const name =
+    told(container) ?? (document === undefined ? undefined : nameOf(document, container));
+  return `container ${name ?? index + 1}`;
+}
+
+function told({ name, id }: JsonObject): string | undefined {
+  return [name, id].find((one) => typeof one === 'string');
 }
