@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LENIENT_POINTS } from '../../src/pipeline/review/base.js';
+import { CCE_POINTS } from '../../src/pipeline/review/base.js';
 import { auditCcePolicy } from '../../src/policy/aci/audit.js';
 import { compareCcePolicies } from '../../src/policy/aci/differences.js';
 import { readCcePolicy } from '../../src/policy/aci/read-policy.js';
@@ -29,10 +29,10 @@ function goldenFiles(below = ''): readonly GoldenFile[] {
 }
 
 const read = (text: string) => readCcePolicy(text, 'p.rego');
-const lenientPoints = LENIENT_POINTS;
+const points = CCE_POINTS;
 
 const auditText = (text: string) =>
-  auditCcePolicy(read(text), { subject: '', place: { file: 'p.rego' }, lenientPoints });
+  auditCcePolicy(read(text), { subject: '', place: { file: 'p.rego' }, points });
 
 /** What stands in a text, apart from its pause container, that is worth a finding. */
 const SIGNS: readonly (readonly [finding: string, sign: RegExp])[] = [
@@ -125,7 +125,7 @@ describe.runIf(aciVectors !== undefined)('diff of golden policies', () => {
   function differences(before: GoldenFile, after: GoldenFile) {
     expect(after.policies.length).toBe(before.policies.length);
     return before.policies.flatMap((text, i) =>
-      compareCcePolicies(read(text), read(after.policies[i] ?? ''), { lenientPoints }),
+      compareCcePolicies(read(text), read(after.policies[i] ?? ''), { points }),
     );
   }
 

@@ -1,6 +1,6 @@
 /** What reviews compare policies with: the rules and settings that belong to podseal. */
 import { sha256Hex } from '../../core/digest.js';
-import type { LenientPoints } from '../../policy/aci/points.js';
+import type { PointTable } from '../../policy/aci/points.js';
 import { KATA_GUESTS } from '../../policy/kata/guests.js';
 import { type KataSettings, parseSettings } from '../../policy/kata/settings.js';
 import { ENFORCEMENT_POINTS } from '../../rego/aci/guests.js';
@@ -10,20 +10,23 @@ export interface ReviewBase {
   readonly ownRules: ReadonlyMap<string, string>;
   /** Our settings of every guest. */
   readonly settings: readonly KataSettings[];
-  readonly lenientPoints: LenientPoints;
+  readonly points: PointTable;
 }
 
 /** Guests of containers of Linux do not ask about it. */
 const WINDOWS_POINT = 'log_provider';
 
-/** The enforcement points that guests of container groups do not refuse to policies from before they came. */
-export const LENIENT_POINTS: LenientPoints = new Map(
-  Object.entries(ENFORCEMENT_POINTS).flatMap(([name, row]) => {
-    const { introduced, defaults, useFramework: isChecked = false } = row;
-    const isLenient = isChecked || defaults.allowed === true;
-    return isLenient && name !== WINDOWS_POINT ? [[name, { introduced, isChecked }] as const] : [];
-  }),
-);
+/** What guests of container groups ask about, and what they do not refuse to policies from before it came. */
+export const CCE_POINTS: PointTable = {
+  pointNames: new Set(Object.keys(ENFORCEMENT_POINTS)),
+  lenientPoints: new Map(
+    Object.entries(ENFORCEMENT_POINTS).flatMap(([name, row]) => {
+      const { introduced, defaults, useFramework: isChecked = false } = row;
+      const isLenient = (isChecked || defaults.allowed === true) && name !== WINDOWS_POINT;
+      return isLenient ? [[name, { introduced, isChecked }] as const] : [];
+    }),
+  ),
+};
 
 /** The base, from the bundled files; `readAsset` gives the text of one, e.g. `kata/settings/azl3.json`. */
 export async function loadReviewBase(
@@ -38,5 +41,5 @@ export async function loadReviewBase(
     const rules = await readAsset(`kata/rules/${guest.rulesFile}`);
     ownRules.set(sha256Hex(rules), `podseal, ${guest.rulesFile}`);
   }
-  return { ownRules, settings, lenientPoints: LENIENT_POINTS };
+  return { ownRules, settings, points: CCE_POINTS };
 }

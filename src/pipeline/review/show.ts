@@ -36,7 +36,7 @@ export function showInput(
   });
 }
 
-function showPolicy(policy: ReviewedPolicy, { ownRules, lenientPoints }: ReviewBase): ShownPolicy {
+function showPolicy(policy: ReviewedPolicy, { ownRules, points }: ReviewBase): ShownPolicy {
   const { workload, where, target, measurement, kind, algorithm, initdataParts } = policy;
   return {
     ...(workload === '' ? {} : { workload }),
@@ -48,7 +48,7 @@ function showPolicy(policy: ReviewedPolicy, { ownRules, lenientPoints }: ReviewB
     initdata: initdataParts,
     ...(policy.family === 'kata'
       ? { family: policy.family, description: describeKataPolicy(policy.policy, ownRules) }
-      : { family: policy.family, description: describeCcePolicy(policy.policy, lenientPoints) }),
+      : { family: policy.family, description: describeCcePolicy(policy.policy, points) }),
   };
 }
 

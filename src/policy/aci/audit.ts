@@ -18,8 +18,8 @@ import {
   effectivePoints,
   ignoredFields,
   isOpenPoint,
-  type LenientPoints,
   POLICY_PACKAGE,
+  type PointTable,
 } from './points.js';
 import type { CceReading } from './read-policy.js';
 import { surprisesOf } from './surprises.js';
@@ -27,7 +27,7 @@ import { surprisesOf } from './surprises.js';
 export interface CceAuditContext extends AuditSubject {
   /** Images whose names are judged elsewhere. */
   readonly toldImages?: ReadonlySet<string>;
-  readonly lenientPoints: LenientPoints;
+  readonly points: PointTable;
 }
 
 /** All findings of a policy, worst first. */
@@ -47,9 +47,9 @@ function ownRules({ problem }: CceReading & { readonly kind: 'custom' }): CceHit
 
 function auditDocument(
   document: CceDocument,
-  { toldImages = new Set(), lenientPoints }: CceAuditContext,
+  { toldImages = new Set(), points: table }: CceAuditContext,
 ): readonly CceHit[] {
-  const points = auditPoints(effectivePoints(document, lenientPoints));
+  const points = auditPoints(effectivePoints(document, table));
   // Where the host may do anything the rest of the policy is of no account.
   if (points.some(({ id }) => id === 'allow-all')) return points;
   return [

@@ -10,7 +10,7 @@ import {
 } from './cce-document.js';
 import { tellRule } from './differences-container.js';
 import { originOfCceMount } from './mount-origin.js';
-import { effectivePoints, isOpenPoint, type LenientPoints } from './points.js';
+import { effectivePoints, isOpenPoint, type PointTable } from './points.js';
 import type { CceReading } from './read-policy.js';
 
 export interface CceContainerDescription {
@@ -59,10 +59,7 @@ export interface CceDescription {
 }
 
 /** The description of a policy. */
-export function describeCcePolicy(
-  reading: CceReading,
-  lenientPoints: LenientPoints,
-): CceDescription {
+export function describeCcePolicy(reading: CceReading, points: PointTable): CceDescription {
   if (reading.kind === 'custom') {
     return {
       ownRules: reading.problem,
@@ -78,7 +75,7 @@ export function describeCcePolicy(
     ...(api === undefined ? {} : { apiVersion: api }),
     ...(framework === undefined ? {} : { frameworkVersion: framework }),
     flags: Object.fromEntries(CCE_FLAGS.map((flag) => [flag, document.flags[flag]])),
-    openRequests: [...effectivePoints(reading.document, lenientPoints)].flatMap(([name, point]) =>
+    openRequests: [...effectivePoints(reading.document, points)].flatMap(([name, point]) =>
       isOpenPoint(point) ? [name] : [],
     ),
     fragments: document.fragments.map(({ parameters, ...entry }) => ({

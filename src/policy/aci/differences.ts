@@ -15,7 +15,7 @@ import {
   shown,
 } from '../review/compare-walk.js';
 import { nameOfCceContainer } from './audit-container.js';
-import type { CceDocument, CceFlag } from './cce-document.js';
+import type { CceDocument, CceFlag, CcePoint } from './cce-document.js';
 import { CONTAINER_TABLE, compareEnvRules } from './differences-container.js';
 import { matchCceContainers } from './match-containers.js';
 import { meaningOf } from './meaning.js';
@@ -24,7 +24,7 @@ import {
   effectivePoints,
   ignoredFields,
   isOpenPoint,
-  type LenientPoints,
+  type PointTable,
 } from './points.js';
 import type { CceReading } from './read-policy.js';
 
@@ -65,31 +65,53 @@ const POLICY_TABLE: CompareTable = {
 
 /** What comparing needs to know beside the policies. */
 export interface CceCompareOptions {
-  readonly lenientPoints: LenientPoints;
+  readonly points: PointTable;
 }
 
 /** All differences of meaning from `before` to `after`; empty for policies that mean the same. */
 export function compareCcePolicies(
   before: CceReading,
   after: CceReading,
-  { lenientPoints }: CceCompareOptions,
+  { points }: CceCompareOptions,
 ): readonly Difference[] {
   const found: Difference[] = [];
   const reportTo = (subject: string): Report => {
     return (difference) => found.push({ path: '', ...difference, subject });
   };
   if (before.kind === 'document' && after.kind === 'document') {
-    const [old, fresh] = [before.document, after.document].map(meaningOf) as [
-      CceDocument,
-      CceDocument,
-    ];
-    const [oldPoints, freshPoints] = [old, fresh].map((one) =>
-      effectivePoints(one, lenientPoints),
-    ) as [Points, Points];
-    comparePoints(oldPoints, freshPoints, reportTo(POLICY));
-    compareDocuments(old, fresh, reportTo);
+    const old = documentSide(before.document, points);
+    const fresh = documentSide(after.document, points);
+    comparePoints(old.points, fresh.points, reportTo(POLICY));
+    compareOthers(old.others, fresh.others, reportTo(POLICY));
+    compareDocuments(old.meaning, fresh.meaning, reportTo);
   } else compareCustom(before, after, reportTo(POLICY));
   return found;
+}
+
+interface DocumentSide {
+  readonly meaning: CceDocument;
+  readonly points: Points;
+  /** What else is defined: guests do not ask for it, but rules of fragments may. */
+  readonly others: ReadonlyMap<string, CcePoint>;
+}
+
+function documentSide(document: CceDocument, table: PointTable): DocumentSide {
+  const points = effectivePoints(document, table);
+  const others = new Map([...document.points].filter(([name]) => !points.has(name)));
+  return { meaning: meaningOf(document), points, others };
+}
+
+function compareOthers(
+  before: DocumentSide['others'],
+  after: DocumentSide['others'],
+  report: Report,
+): void {
+  for (const path of new Set([...before.keys(), ...after.keys()])) {
+    const pair = { before: asValue(before.get(path)), after: asValue(after.get(path)), path };
+    differs('unknown-field', `the name ${path}`)(pair, (difference) =>
+      report({ path, ...difference }),
+    );
+  }
 }
 
 /** Rules of their own cannot be compared by meaning: their texts differ. */
@@ -277,6 +299,10 @@ function compareFragments(
 
 function importOf({ parameters: _, ...entry }: CceDocument['fragments'][number]): JsonValue {
   return asJson(entry);
+}
+
+function asValue(point: CcePoint | undefined): JsonValue | undefined {
+  return point === undefined ? undefined : asJson(point);
 }
 
 function asJson(value: unknown): JsonValue {

@@ -22,24 +22,31 @@ export interface LenientPoint {
 /** By name. */
 export type LenientPoints = ReadonlyMap<string, LenientPoint>;
 
+/** What guests ask policies about. */
+export interface PointTable {
+  /** Names of all enforcement points. */
+  readonly pointNames: ReadonlySet<string>;
+  readonly lenientPoints: LenientPoints;
+}
+
 /** Every other package is a fragment, which is asked nothing. */
 export const POLICY_PACKAGE = 'policy';
 
 /** What decides a point: the policy, or the default of guests for a policy before version `introduced`. */
 export type EffectivePoint = CcePoint | { readonly kind: 'default'; readonly introduced: string };
 
-/** The points of a policy and those that guests allow although it does not define them. */
+/** The points of a policy and those that guests allow although it does not define them; none of a fragment. */
 export function effectivePoints(
   { points, packageName, api_version: version }: CceDocument,
-  lenient: LenientPoints,
+  { pointNames, lenientPoints }: PointTable,
 ): ReadonlyMap<string, EffectivePoint> {
-  if (packageName !== POLICY_PACKAGE) return points;
-  const missing = [...lenient].filter(
+  if (packageName !== POLICY_PACKAGE) return new Map();
+  const missing = [...lenientPoints].filter(
     ([name, { introduced }]) =>
       !points.has(name) && version !== undefined && compareSemver(version, introduced) === -1,
   );
   return new Map<string, EffectivePoint>([
-    ...points,
+    ...[...points].filter(([name]) => pointNames.has(name)),
     ...missing.map(([name, { introduced, isChecked }]): [string, EffectivePoint] => [
       name,
       isChecked ? { kind: 'framework', rule: name } : { kind: 'default', introduced },

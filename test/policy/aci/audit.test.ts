@@ -1,6 +1,6 @@
 /** Each hole in a policy is found, and a policy without holes has no finding. */
 import { describe, expect, it } from 'vitest';
-import { LENIENT_POINTS } from '../../../src/pipeline/review/base.js';
+import { CCE_POINTS } from '../../../src/pipeline/review/base.js';
 import { auditCcePolicy } from '../../../src/policy/aci/audit.js';
 import { CCE_AUDIT_RULES } from '../../../src/policy/aci/audit-rules.js';
 import { INFRASTRUCTURE } from '../../../src/policy/aci/constants.js';
@@ -22,7 +22,7 @@ const auditText = (text: string) =>
   auditCcePolicy(readCcePolicy(text, 'p.rego'), {
     subject: 'group',
     place: { file: 'p.rego' },
-    lenientPoints: LENIENT_POINTS,
+    points: CCE_POINTS,
   });
 const auditWith = (container: object = {}, policy: object = {}) =>
   auditText(policyText({ ...CLOSED, containers: [{ ...TIGHT, ...container }], ...policy }));
@@ -157,7 +157,7 @@ describe('auditCcePolicy', () => {
     const found = auditCcePolicy(readCcePolicy(text, 'p.rego'), {
       subject: '',
       place: { file: 'p.rego' },
-      lenientPoints: LENIENT_POINTS,
+      points: CCE_POINTS,
       toldImages: new Set(['example.org/a:1']),
     });
     expect(found.map(({ id, severity, subject }) => `${severity} ${id} ${subject}`)).toEqual([
@@ -200,6 +200,7 @@ describe('auditCcePolicy', () => {
     expect(open('0.9.0')).toEqual(['critical request-open scratch_mount']);
     expect(open('0.10.0')).toEqual([]);
     expect(auditText(old('0.1.9').replace('package policy', 'package part'))).toEqual([]);
+    expect(auditText(`${old('0.11.0')}\nhelper := true\n`)).toEqual([]);
   });
 
   it('says of a policy that allows all only that', () => {

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
 import type { Difference } from '../../../src/core/finding.js';
 import { generateAci } from '../../../src/pipeline/aci/generate.js';
-import { LENIENT_POINTS } from '../../../src/pipeline/review/base.js';
+import { CCE_POINTS } from '../../../src/pipeline/review/base.js';
 import { compareCcePolicies } from '../../../src/policy/aci/differences.js';
 import { ACI_GUEST_IDS, findAciGuest } from '../../../src/policy/aci/guests.js';
 import { readCcePolicy } from '../../../src/policy/aci/read-policy.js';
@@ -42,7 +42,7 @@ function textOf(data: Parts['data'], rest: string): string {
 
 const read = (text: string) => readCcePolicy(text, 'p.rego');
 const compare = (before: string, after: string): readonly Difference[] =>
-  compareCcePolicies(read(before), read(after), { lenientPoints: LENIENT_POINTS });
+  compareCcePolicies(read(before), read(after), { points: CCE_POINTS });
 
 const RICH = policyText({
   fragments: [

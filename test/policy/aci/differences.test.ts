@@ -1,7 +1,7 @@
 /** Each field that differs is told, with which way of differing lets more through. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LENIENT_POINTS } from '../../../src/pipeline/review/base.js';
+import { CCE_POINTS } from '../../../src/pipeline/review/base.js';
 import { INFRASTRUCTURE } from '../../../src/policy/aci/constants.js';
 import { compareCcePolicies } from '../../../src/policy/aci/differences.js';
 import { readCcePolicy } from '../../../src/policy/aci/read-policy.js';
@@ -9,7 +9,7 @@ import { CONTAINER, policyText } from './sample-policy.js';
 
 const read = (text: string) => readCcePolicy(text, 'p.rego');
 const compare = (before: string, after: string) =>
-  compareCcePolicies(read(before), read(after), { lenientPoints: LENIENT_POINTS });
+  compareCcePolicies(read(before), read(after), { points: CCE_POINTS });
 const withContainer = (change: object) => policyText({ containers: [{ ...CONTAINER, ...change }] });
 const told = (before: string, after: string) =>
   compare(before, after).map(({ kind, field }) => `${kind} ${field}`);
@@ -124,6 +124,11 @@ describe('compareCcePolicies', () => {
     expect(told(open, policyText())).toEqual(['narrowed request']);
     expect(told(policyText(), own)).toEqual(['widened rules']);
     expect(told(own, policyText())).toEqual(['changed rules']);
+    expect(told(policyText(), `${policyText()}\nhelper := true\n`)).toEqual([
+      'added unknown-field',
+    ]);
+    const part = (text: string) => text.replace('package policy', 'package part');
+    expect(told(part(policyText()), part(open))).toEqual(['changed unknown-field']);
   });
 
   it('tells points that guests allow to older policies', () => {
