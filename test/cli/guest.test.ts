@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../support/cli.js';
+import { recordOutput } from '../support/secrets/record.js';
 
 const PROGRAM = join(ROOT, 'native/podseal-guest');
 const SIZE_BYTES_MAX = 3 * 1024 * 1024;
@@ -26,6 +27,7 @@ function headerKinds(elf: Buffer): number[] {
 
 function run(args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(PROGRAM, args, { encoding: 'utf8', env: {} });
+  recordOutput(`podseal-guest ${args.join(' ')}`, stdout ?? '', stderr ?? '');
   return { status, stdout, stderr };
 }
 

@@ -20,6 +20,7 @@ import {
   parseMeasurement,
   printReleasePolicy,
 } from '../../src/release/release-policy.js';
+import { keepSecret } from '../support/secrets/record.js';
 import {
   type Sidecar,
   type StandIns,
@@ -58,7 +59,7 @@ service ServerReflection { rpc ServerReflectionInfo(stream Request) returns (str
 let standIns: StandIns;
 let sidecar: Sidecar;
 const atEnd: (() => void | Promise<void>)[] = [];
-const SECRET = Buffer.from('a layer key that nobody may log!');
+const SECRET = keepSecret(Buffer.from('a layer key that nobody may log!'), 'the key of a layer');
 
 type Fields = Readonly<Record<string, string | Buffer>>;
 
@@ -209,7 +210,7 @@ describe('the key provider', () => {
     ],
     ['UnWrapKey', unwrapInput('!'), 3, 'Annotation is not a base64 encoding: '],
     ['UnWrapKey', unwrapInput(b64('{')), 3, 'Ill-formed annotation packet: '],
-  ])('%s refuses %j with code %d', async (name, input, code, begin) => {
+  ])('%s refuses input %#, which would show in the title', async (name, input, code, begin) => {
     await expect(wrapCall(name, input)).rejects.toMatchObject({
       code,
       details: expect.stringMatching(new RegExp(`^${begin}`)),

@@ -1,6 +1,6 @@
 /** `podseal key`, as a user runs it, against the stand-ins on real sockets; and the Kafka example. */
 import { spawnSync } from 'node:child_process';
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,9 +11,11 @@ import {
   printReleasePolicy,
 } from '../../src/release/release-policy.js';
 import { podseal, ROOT } from '../support/cli.js';
+import { keepSecret, recordOutput } from '../support/secrets/record.js';
 import { type StandIns, secondsNow, startStandIns } from '../support/stand-ins.js';
 
 const HOST_DATA = 'ab'.repeat(32);
+const IDENTITY_HEADER = keepSecret(randomBytes(24).toString('base64url'), 'an identity header');
 let standIns: StandIns;
 const atEnd: (() => void | Promise<void>)[] = [];
 
@@ -55,7 +57,7 @@ const key = (args: readonly string[], stdin = '') =>
     stdin,
     env: {
       IDENTITY_ENDPOINT: `${standIns.machine}/metadata/identity/oauth2/token`,
-      IDENTITY_HEADER: 'x',
+      IDENTITY_HEADER,
     },
   });
 
@@ -161,14 +163,15 @@ describe('key import', () => {
     );
     return ['import', '-c', file, ...services()];
   };
-  const HEX = '00112233445566778899aabbccddeeff';
+  const KEY = keepSecret(randomBytes(16), 'a symmetric key to import');
+  const HEX = KEY.toString('hex');
 
   it('shows no secret in a dry run, and writes nothing', async () => {
     const args = configure('dry');
     writeFileSync(at('key.hex'), HEX);
     const dry = await key([...args, '--key-hex-file', at('key.hex'), '--save-key', at('dry.key')]);
     expect(dry.status).toBe(0);
-    const k = Buffer.from(HEX, 'hex').toString('base64url');
+    const k = KEY.toString('base64url');
     expect(dry.stdout + dry.stderr).not.toContain(k);
     expect(dry.stdout).toContain('<secret, 22 characters>');
     expect(existsSync(at('dry.key'))).toBe(false);
@@ -187,7 +190,7 @@ describe('key import', () => {
     expect(released.stderr).toContain('made-up-evidence');
     expect(JSON.parse(readFileSync(out, 'utf8'))).toMatchObject({
       kty: 'oct',
-      k: Buffer.from(HEX, 'hex').toString('base64url'),
+      k: KEY.toString('base64url'),
     });
     expect(statSync(out).mode & 0o777).toBe(0o600);
   });
@@ -199,6 +202,8 @@ describe('key import', () => {
     expect(made).toMatchObject({ status: 0, stderr: '' });
     expect(readFileSync(at('rsa.pem'), 'utf8')).toContain('PRIVATE KEY');
     expect(readFileSync(at('derived.bin'))).toHaveLength(32);
+    keepSecret(readFileSync(at('derived.bin')), 'a derived key');
+    createPrivateKey(readFileSync(at('rsa.pem')));
     for (const file of ['rsa.pem', 'derived.bin']) {
       expect(statSync(at(file)).mode & 0o777).toBe(0o600);
     }
@@ -327,10 +332,14 @@ describe('the Kafka example', () => {
       encoding: 'utf8',
       env: { PATH: process.env.PATH, HOME: standIns.folder, TMPDIR: standIns.folder },
     });
+    recordOutput('fixtures/kafka/run.mjs', run.stderr);
     expect(run.stdout).toBe(
       'Message Id 1: azure kafka cipherMessage\nMessage Id 2: only for the measured pod\n',
     );
     expect(run.status).toBe(0);
-    expect(run.stderr).not.toMatch(/"d":|PRIVATE/);
+    // With what its side-car and its stand-ins wrote.
+    expect(run.stderr).toContain('"event":"listening"');
+    expect(run.stderr).toContain('"path":"/key/release"');
+    expect(run.stderr).not.toMatch(/"d":|PRIVATE|Bearer/);
   }, 120_000);
 });

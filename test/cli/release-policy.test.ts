@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { podseal, temporaryFolder } from '../support/cli.js';
+import { keepToken } from '../support/secrets/record.js';
 
 const AUTHORITY = 'https://sharedeus2.eus2.attest.azure.net';
 const A = 'a'.repeat(64);
@@ -125,6 +126,7 @@ describe('release-policy evaluate', () => {
     const input = `${part({ alg: 'RS256', kid: 'k' })}.${part(CLAIMS)}`;
     const signature = sign('sha256', Buffer.from(input), privateKey).toString('base64url');
     const token = join(folder, 'token');
+    keepToken(`${input}.${signature}`, 'a token to evaluate');
     writeFileSync(token, `${input}.${signature}\n`);
     const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: 'k' }];
     const jwks = writeJson(folder, 'jwks.json', { keys });

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CONTAINER, policyText } from '../policy/aci/sample-policy.js';
 import { podseal, temporaryFolder } from '../support/cli.js';
+import { keepSecret } from '../support/secrets/record.js';
 
-const PASSWORD = 'swordfish-2222';
+const PASSWORD = keepSecret('swordfish-2222', 'a password in a manifest');
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 const template = (policy: string) =>

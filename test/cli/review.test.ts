@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { podseal, ROOT, temporaryFolder } from '../support/cli.js';
 import { blobOf, layoutFiles, tagged, writeFiles } from '../support/images.js';
 import { SARIF_SCHEMA } from '../support/sarif-schema.js';
+import { keepSecret } from '../support/secrets/record.js';
 
 const EXAMPLE = join(ROOT, 'fixtures/example');
 const IMAGES = ['--images', join(EXAMPLE, 'images.json')];
-const PASSWORD = 'swordfish-2222';
+const PASSWORD = keepSecret('swordfish-2222', 'a password in a manifest');
 
 /** A folder with the example, and its policy in it unless told otherwise. */
 async function exampleFolder(change = (text: string) => text) {

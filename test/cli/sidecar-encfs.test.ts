@@ -37,13 +37,14 @@ import {
   type Script,
   tryKey,
 } from '../support/played-system.js';
+import { keepSecret, recordChild } from '../support/secrets/record.js';
 import { type StandIns, secondsNow, startStandIns } from '../support/stand-ins.js';
 
 const HOST_DATA = 'ab'.repeat(32);
 const SALT = randomBytes(32);
 const LABEL = 'Encryption Key';
-const OCT = randomKey();
-const BEARER = 'bearer-token-of-the-configuration';
+const OCT = keepSecret(randomKey(), 'the key of an image');
+const BEARER = keepSecret('bearer-token-of-the-configuration', 'a token of the configuration');
 
 let platform: SyntheticPlatform;
 let standIns: StandIns;
@@ -64,7 +65,7 @@ const policyFor = (authority: string, measurement: string) =>
 beforeAll(async () => {
   platform = await makeSyntheticPlatform(secondsNow());
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
-  derived = deriveSymmetricKey(rsa, SALT, LABEL);
+  derived = keepSecret(deriveSymmetricKey(rsa, SALT, LABEL), 'a derived key');
   standIns = await startStandIns(
     {
       platform,
@@ -159,6 +160,7 @@ function start(place: Place, entries: readonly Entry[], path = place.system.fold
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  recordChild('podseal sidecar encfs', child);
   let output = '';
   const waiting: (() => void)[] = [];
   const read = (chunk: Buffer) => {

@@ -12,7 +12,9 @@ import {
   parseMeasurement,
   printReleasePolicy,
 } from '../../src/release/release-policy.js';
+import { keepSecret } from '../support/secrets/record.js';
 import {
+  ACCESS_TOKEN,
   type Fault,
   post,
   type Sidecar,
@@ -27,6 +29,7 @@ import {
 const HOST_DATA = 'ab'.repeat(32);
 const OTHER = 'cd'.repeat(32);
 const LAUNCH = Buffer.alloc(48, 7);
+const GIVEN_TOKEN = keepSecret(randomBytes(24).toString('base64url'), 'a token of the caller');
 const RUNTIME = Buffer.from('{\n   "akey" : "avalue"\n}\n').toString('base64');
 
 let platform: SyntheticPlatform;
@@ -153,10 +156,10 @@ describe('the API', () => {
   });
 
   it.each([
-    ['its own', {}, 'Bearer rehearsal'],
-    ['its own for an empty one', { access_token: '' }, 'Bearer rehearsal'],
-    ['that of the request', { access_token: 'given-by-the-caller' }, 'Bearer given-by-the-caller'],
-  ])('sends the vault one access token: %s', async (_, change, bearer) => {
+    ['its own', {}, ACCESS_TOKEN],
+    ['its own for an empty one', { access_token: '' }, ACCESS_TOKEN],
+    ['that of the request', { access_token: GIVEN_TOKEN }, GIVEN_TOKEN],
+  ])('sends the vault one access token: %s', async (_, change, token) => {
     const sent: (string | undefined)[] = [];
     fault = async (request, answer) => {
       if (request.url.includes('/release')) sent.push(request.headers.authorization);
@@ -167,7 +170,7 @@ describe('the API', () => {
     const answer = await release(shared, { ...change, comment: 'ignored' });
     expect(answer.status).toBe(200);
     expect(Object.keys(answer.body)).toEqual(['key', 'fake_evidence']);
-    expect(sent).toEqual([bearer]);
+    expect(sent).toEqual([`Bearer ${token}`]);
   });
 
   it('refuses hosts and keys before any token leaves', async () => {
@@ -346,6 +349,7 @@ describe('many requests at once', () => {
     const wanted = keys.map(({ material }) => material.toString('base64url'));
     expect(released).toEqual(wanted.map((k) => [200, k]));
     secrets.push(...wanted);
+    for (const { material } of keys) keepSecret(material, 'a symmetric key of the vault');
   });
 
   it('are neither lost nor mixed up', async () => {
@@ -366,7 +370,7 @@ afterAll(async () => {
   for (const close of atEnd) await close();
   const output = sidecarOutput.join('');
   expect(output).toContain('"path":"/key/release"');
-  for (const secret of [...secrets, 'identity-header-secret', '"d":', 'Bearer']) {
+  for (const secret of [...secrets, ACCESS_TOKEN, '"d":', 'Bearer']) {
     expect(output).not.toContain(secret);
   }
   expect(secrets.length).toBeGreaterThan(2);

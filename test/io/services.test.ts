@@ -15,6 +15,7 @@ import { type IdentityOptions, openIdentity } from '../../src/io/services/identi
 import { openKeyPool } from '../../src/io/services/key-pool.js';
 import { openReportDevice } from '../../src/io/services/report-device.js';
 import * as requests from '../../src/keyrelease/identity-requests.js';
+import { keepSecret } from '../support/secrets/record.js';
 
 async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'podseal-services-'));
@@ -43,6 +44,7 @@ function client(change: Partial<Parameters<typeof openServiceClient>[0]> = {}) {
   return opened;
 }
 
+const CLIENT_SECRET = keepSecret('client-s3cret-of-the-app', 'a client secret');
 const get = (url: string) => ({ method: 'GET' as const, url, headers: {} });
 const failing = (code: string) => expect.objectContaining({ code });
 
@@ -204,7 +206,7 @@ describe('identities', () => {
     };
     await identity({
       send,
-      env: { AZURE_CLIENT_ID: 'c', AZURE_TENANT_ID: 't', AZURE_CLIENT_SECRET: 's' },
+      env: { AZURE_CLIENT_ID: 'c', AZURE_TENANT_ID: 't', AZURE_CLIENT_SECRET: CLIENT_SECRET },
     })('r');
     await identity({
       send,
@@ -225,7 +227,7 @@ describe('identities', () => {
     const env = {
       AZURE_CLIENT_ID: 'c',
       AZURE_TENANT_ID: 't',
-      AZURE_CLIENT_SECRET: 's',
+      AZURE_CLIENT_SECRET: CLIENT_SECRET,
       AZURE_AUTHORITY_HOST: 'http://x',
     };
     await expect(identity({ env })('r')).rejects.toThrow(failing('SERVICE_HOST_REFUSED'));

@@ -16,6 +16,7 @@ import {
   startRegistry,
   startTlsProxy,
 } from '../support/real-registry.js';
+import { recordChild } from '../support/secrets/record.js';
 import { createTestCa, type TestCa } from '../support/test-ca.js';
 
 const CLI = resolve(import.meta.dirname, '../../dist/cli.js');
@@ -59,6 +60,7 @@ function layers(reference: string, args: readonly string[] = [], login = 'right'
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    recordChild(`podseal layers ${reference}`, child);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
+import { recordOutput } from './secrets/record.js';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 const CLI = join(ROOT, 'dist/cli.js');
@@ -19,6 +20,8 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly stdin?: string | Uint8Array | Iterable<Uint8Array>;
   readonly env?: Readonly<Record<string, string>>;
+  /** What it prints is a secret that was asked for: only its stderr is searched for secrets. */
+  readonly printsSecret?: true;
   /** Gets the process when it has been started. */
   readonly onStart?: (child: ChildProcess) => void;
   /** Sees each chunk of stderr as it comes, with the process. */
@@ -45,11 +48,10 @@ export function podseal(args: readonly string[], options: CliOptions = {}): Prom
     });
     child.on('error', failed);
     child.on('close', (status) => {
-      done({
-        status,
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString(),
-      });
+      const [printed, told] = [Buffer.concat(stdout), Buffer.concat(stderr)];
+      const searched = options.printsSecret === true ? [told] : [told, printed];
+      recordOutput(`podseal ${args.join(' ')}`, ...searched);
+      done({ status, stdout: printed.toString(), stderr: told.toString() });
     });
     // A program that fails before it reads stdin closes the pipe: that is for the test to see in its result.
     child.stdin.on('error', () => undefined);

@@ -11,6 +11,7 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { keepSecret } from './secrets/record.js';
 
 /** One request that reached a fake. */
 export interface Logged {
@@ -213,6 +214,7 @@ export function demandBearer(server: FakeServer, options: BearerOptions): void {
 
 /** Makes a registry demand a user and password. */
 export function demandBasic(server: FakeServer, username: string, password: string): void {
+  keepSecret(password, 'the password of a registry');
   const wanted = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   server.before((request, response) =>
     request.headers.authorization === wanted ? false : demand(response, 'Basic realm="fake"'),

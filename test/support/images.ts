@@ -8,6 +8,7 @@ import { afterAll } from 'vitest';
 import type { Digest } from '../../src/core/digest.js';
 import { ToolError } from '../../src/core/error.js';
 import type { Descriptor, ImageSource } from '../../src/image/types.js';
+import { recordError } from './failure.js';
 
 export const TYPES = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
@@ -182,7 +183,7 @@ export async function failureOf(call: () => unknown): Promise<ToolError> {
   try {
     await call();
   } catch (error) {
-    if (error instanceof ToolError) return error;
+    if (error instanceof ToolError) return recordError(error);
     throw error;
   }
   throw new Error('the call did not fail');

@@ -5,6 +5,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { StoredBlob } from './debian-image.js';
+import { keepSecret } from './secrets/record.js';
 
 /** Programs that the test needs and this machine has not got. */
 export function missingPrograms(names: readonly string[]): string[] {
@@ -27,6 +28,7 @@ export interface Login {
 
 /** Starts docker-registry with Basic authentication (bcrypt) and waits until it listens. */
 export async function startRegistry(folder: string, login: Login): Promise<RealRegistry> {
+  keepSecret(login.password, 'the password of a registry');
   const port = await freePort();
   const storage = join(folder, 'storage');
   mkdirSync(storage, { recursive: true });

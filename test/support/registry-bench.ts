@@ -9,6 +9,7 @@ import {
   type RegistryOptions,
   type RegistrySource,
 } from '../../src/io/registry/source.js';
+import { recordError } from './failure.js';
 import {
   type FakeRegistry,
   type FakeServer,
@@ -115,7 +116,7 @@ export async function failureOf(work: Promise<unknown>, code: ErrorCode): Promis
   );
   if (!(error instanceof ToolError)) throw error ?? new Error(`no failure, wanted ${code}`);
   expect(`${error.code}: ${error.message}`).toMatch(new RegExp(`^${code}: `));
-  return error;
+  return recordError(error);
 }
 
 /** Everything that an error tells, as one text. */

@@ -1,6 +1,6 @@
 /** The stand-ins of a rehearsal on real sockets of this process, with faults on demand, and side-cars beside them. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { generateKeyPair } from 'node:crypto';
+import { generateKeyPair, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import {
   type Rehearsal,
 } from '../../src/pipeline/rehearsal/rehearsal.js';
 import { ROOT } from './cli.js';
+import { keepSecret, keepToken, recordChild, recordFile } from './secrets/record.js';
 
 export const secondsNow = () => Math.floor(Date.now() / 1000);
 
@@ -57,6 +58,8 @@ export interface StandIns {
   readonly key: string;
   /** Further environment of side-cars. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that side-cars are started by: it runs what its further arguments say. */
+  readonly launcher?: readonly string[];
 }
 
 const LIMITS = { bodyBytes: 1 << 20, headersMs: 30_000, requestMs: 60_000, requests: 1_000 };
@@ -135,8 +138,11 @@ export async function startStandIns(
     ...(options.tokenLifetime === undefined ? {} : { tokenLifetime: options.tokenLifetime }),
   });
   const fault: Fault = options.fault ?? ((_, answered) => answered());
-  handle = (request) => fault(request, () => rehearsal.send(request));
-  machineHandle = makeMachineServices(rehearsal, options.guest);
+  handle = (request) => {
+    keepCredentials(request);
+    return fault(request, async () => keepMinted(await rehearsal.send(request)));
+  };
+  machineHandle = withAccessToken(makeMachineServices(rehearsal, options.guest));
   const caFile = join(folder, 'ca.pem');
   writeFileSync(caFile, signer.root);
   return {
@@ -147,6 +153,34 @@ export async function startStandIns(
     caFile,
     key: `key1/${rehearsal.keyVersion}`,
   };
+}
+
+/** What the identity endpoint of all stand-ins of a test file gives, and wants to see. */
+export const ACCESS_TOKEN = keepSecret(randomBytes(24).toString('base64url'), 'an access token');
+const IDENTITY_HEADER = keepSecret(randomBytes(24).toString('base64url'), 'an identity header');
+
+/** The machine's services with an access token that nobody can guess, so that it is known where it is seen. */
+function withAccessToken(handle: Rehearsal['send']): Rehearsal['send'] {
+  return async (request) => {
+    const answer = await handle(request);
+    const text = answer.body.toString('utf8');
+    if (!request.url.includes('/oauth2/token') || answer.status !== 200) return answer;
+    const body = JSON.stringify({ ...JSON.parse(text), access_token: ACCESS_TOKEN });
+    return { ...answer, body: Buffer.from(body) };
+  };
+}
+
+/** Whatever a service is shown to let somebody in is a secret. */
+function keepCredentials({ headers }: ServiceRequest): void {
+  const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) keepToken(bearer, 'a bearer token');
+}
+
+/** So is each token that the attestation service signs. */
+function keepMinted(answer: ServiceAnswer): ServiceAnswer {
+  const token = /^\{"token":"([^"]+)"/.exec(answer.body.toString('utf8'))?.[1];
+  if (token !== undefined) keepToken(token, 'a token of the attestation service');
+  return answer;
 }
 
 const makeMachineServicesLater = async (): Promise<ServiceAnswer> => ({
@@ -173,9 +207,11 @@ export async function startSidecar(
   atEnd: AtEnd = onTestFinished,
 ): Promise<Sidecar> {
   const { host, machine, caFile, folder } = standIns;
+  const [program = process.execPath, ...prefix] = [...(standIns.launcher ?? []), process.execPath];
   const child = spawn(
-    process.execPath,
+    program,
     [
+      ...prefix,
       join(ROOT, 'dist/cli.js'),
       'sidecar',
       ...['--port', '0', '--allow-host', host, '--ca-file', caFile],
@@ -183,16 +219,18 @@ export async function startSidecar(
       ...args,
     ],
     {
+      cwd: folder,
       env: {
         PATH: process.env.PATH,
         HOME: folder,
         IDENTITY_ENDPOINT: `${machine}/metadata/identity/oauth2/token`,
-        IDENTITY_HEADER: 'identity-header-secret',
+        IDENTITY_HEADER,
         ...standIns.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  recordChild(`podseal sidecar ${args.join(' ')}`, child);
   let output = '';
   const ended = new Promise<number | null>((done) => child.once('close', done));
   const port = await new Promise<number>((done, failed) => {
@@ -208,6 +246,8 @@ export async function startSidecar(
   });
   atEnd(() => {
     child.kill('SIGKILL');
+    const log = args.indexOf('--log-file') + 1;
+    if (log > 0) recordFile('podseal sidecar', args[log]!);
   });
   return {
     port,

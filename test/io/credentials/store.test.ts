@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
 import { LIMITS } from '../../../src/core/limits.js';
 import { openCredentialStore } from '../../../src/io/credentials/store.js';
+import { keepSecret } from '../../support/secrets/record.js';
 
-const SECRET = 'the-secret';
+const SECRET = keepSecret('the-s3cret-of-ann', 'the password of a registry');
 const auth = (user: string) => ({ auth: Buffer.from(`${user}:${SECRET}`).toString('base64') });
 
 let home: string;

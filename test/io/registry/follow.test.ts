@@ -29,7 +29,7 @@ import { createTestCa } from '../../support/test-ca.js';
 
 const BYTES = noise(200_000);
 const BODY = Buffer.from('{}');
-const SECRETS = ['the password', 'token-1', 'token-2'];
+const SECRETS = ['tr0ub4dor&3 tulip', 'token-1', 'token-2'];
 const BLOB = layer(`sha256:${'1'.repeat(64)}`, BYTES.length);
 
 let bench: Bench;
@@ -87,7 +87,7 @@ describe('redirects', () => {
         response.writeHead(code, { location: `http://127.0.0.1:${storage.port}/x?sig=1` }).end();
         return true;
       });
-      const credentials = only(registry.host, basic('ann', 'the password'));
+      const credentials = only(registry.host, basic('ann', 'tr0ub4dor&3 tulip'));
       expect(BYTES.equals(await readBlob(bench.source({ credentials }), image, BLOB))).toBe(true);
       const seen = bench.log.filter(({ fake }) => fake === 'storage');
       expect(seen.map(({ authorization }) => authorization)).toEqual([undefined]);

@@ -88,7 +88,7 @@ describe('parseRealm', () => {
 });
 
 describe('a token service that is not the registry', () => {
-  const PASSWORD = 'the password';
+  const PASSWORD = 'tr0ub4dor&3 tulip';
   let bench: Bench;
   let registry: FakeRegistry;
   let foreign: FakeServer;

@@ -22,11 +22,12 @@ import {
   readBlob,
   story,
 } from '../../support/registry-bench.js';
+import { keepSecret } from '../../support/secrets/record.js';
 
 const BYTES = noise(50_000);
 const BODY = Buffer.from('{"schemaVersion":2}');
 const PASSWORD = 'pass:word-with-colon';
-const REFRESH = 'the-refresh-token';
+const REFRESH = keepSecret('r3fresh-token-of-ann', 'a refresh token');
 
 let bench: Bench;
 let registry: FakeRegistry;
@@ -258,7 +259,7 @@ describe('token cache', () => {
 
 describe('refusals', () => {
   it('names the source of refused credentials, not the credentials', async () => {
-    demandBasic(registry, 'ann', 'another password');
+    demandBasic(registry, 'ann', 'another tr0ub4dor&4');
     const credentials = only(registry.host, basic('ann', PASSWORD));
     const error = await failureOf(
       bench.source({ credentials }).fetchManifest(image),
@@ -275,7 +276,7 @@ describe('refusals', () => {
     const source = bench.source({ credentials });
     demandBasic(registry, 'ann', PASSWORD);
     await source.fetchManifest(image);
-    demandBasic(registry, 'ann', 'a new password');
+    demandBasic(registry, 'ann', 'a new tr0ub4dor&5');
     bench.log.length = 0;
     await failureOf(source.fetchManifest(image), 'REGISTRY_UNAUTHORIZED');
     expect(requests('/manifests/')).toHaveLength(1);

@@ -106,8 +106,8 @@ describe('mirrors', () => {
 
   it('never get the credentials of the registry', async () => {
     const mirror = await bench.registry();
-    demandBasic(mirror, 'ann', 'the password');
-    const credentials = only('registry.test', basic('ann', 'the password'));
+    demandBasic(mirror, 'ann', 'tr0ub4dor&3 tulip');
+    const credentials = only('registry.test', basic('ann', 'tr0ub4dor&3 tulip'));
     const source = bench.source({ credentials, mirrors: [`registry.test=${mirror.host}`] });
     await failureOf(source.fetchManifest('registry.test/team/app:1.0'), 'REGISTRY_UNAUTHORIZED');
     expect(bench.log.map(({ authorization }) => authorization)).toEqual([undefined]);

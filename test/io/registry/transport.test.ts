@@ -119,7 +119,7 @@ describe('plain HTTP', () => {
 });
 
 describe('proxies', () => {
-  const PASSWORD = 'the password';
+  const PASSWORD = 'tr0ub4dor&3 tulip';
   let registry: FakeRegistry;
   let proxy: FakeProxy;
   beforeEach(async () => {
@@ -224,23 +224,23 @@ describe('proxies', () => {
   });
 
   it('that refuses a tunnel is named without its password', async () => {
-    const source = through({ HTTPS_PROXY: url('paul:secret@') });
+    const source = through({ HTTPS_PROXY: url('paul:s3cret-of-paul@') });
     const error = await failureOf(
       source.fetchManifest('elsewhere.test/team/app:1.0'),
       'REGISTRY_UNREACHABLE',
     );
     expect(story(error)).toContain(`(proxy http://127.0.0.1:${proxy.port})`);
-    expect(story(error)).not.toContain('secret');
+    expect(story(error)).not.toContain('s3cret');
   });
 
   it('that is no HTTP proxy is an error of the variable', async () => {
-    const source = through({ HTTPS_PROXY: 'socks5://paul:secret@127.0.0.1:9' });
+    const source = through({ HTTPS_PROXY: 'socks5://paul:s3cret-of-paul@127.0.0.1:9' });
     const error = await failureOf(
       source.fetchManifest('registry.test/team/app:1.0'),
       'USAGE_CONFLICT',
     );
     expect(story(error)).toContain('HTTPS_PROXY');
-    expect(story(error)).not.toContain('secret');
+    expect(story(error)).not.toContain('s3cret');
   });
 
   it('is that of the given environment only', async () => {
