@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { CommandContext } from './commands/context.js';
 import { EXIT, ToolError } from './core/error.js';
+import { keepMemoryOutOfDumps } from './io/crash.js';
 import { removeTemporaryFiles } from './io/files.js';
 import {
   errorAsJson,
@@ -183,6 +184,7 @@ function terminalOptions(argv: readonly string[]): TerminalOptions {
   };
 }
 
+keepMemoryOutOfDumps();
 process.on('exit', removeTemporaryFiles);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader of a pipe went away (`podseal ... | head`): not a failure of ours.

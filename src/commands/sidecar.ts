@@ -83,9 +83,10 @@ Example:
 }
 
 async function run(options: SidecarOptions, context: CommandContext): Promise<void> {
-  const [{ openLog }, { openKeyPool }] = await Promise.all([
+  const [{ openLog }, { openKeyPool }, { keepMemoryOutOfDumps }] = await Promise.all([
     import('../io/services/log.js'),
     import('../io/services/key-pool.js'),
+    import('../io/crash.js'),
   ]);
   const log = openLog(options.logLevel, options.logFile);
   const pool = openKeyPool(options.keysAhead);
@@ -98,6 +99,11 @@ async function run(options: SidecarOptions, context: CommandContext): Promise<vo
       log('warning', 'fake-evidence', { hint: 'reports are made up: they prove nothing' });
     }
     if (!isLoopback(options.address)) log('warning', 'not-loopback', { address: options.address });
+    if (!keepMemoryOutOfDumps()) {
+      log('warning', 'core-files', {
+        hint: 'a crash may write memory: set the limit of cores to 0',
+      });
+    }
     const server = await (options.serverType === 'grpc' ? serveGrpc : serveApi)(
       options,
       guest,
