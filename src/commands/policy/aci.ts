@@ -163,58 +163,32 @@ async function check(delivery: Delivery): Promise<void> {
 
 /** Gives the product in the forms that are wanted. */
 async function deliver(delivery: Delivery): Promise<void> {
-  const { options, policies, terminal } = delivery;
-  const { deliverPolicies } = await import('./deliver.js');
+  const { files, inputs, options, policies, target, guest, terminal } = delivery;
+  const [{ deliverPolicies }, { writeAciPolicies }] = await Promise.all([
+    import('./deliver.js'),
+    import('../../pipeline/aci/write.js'),
+  ]);
   await deliverPolicies({
     forms: options,
     terminal,
-    policies,
-    write: () => writeManifests(delivery),
-    measurements: () => measurementLines(policies),
-    json: () => asJson(delivery),
+    policies: policies.map((one) => ({ ...one, workload: one.group })),
+    manifests: async () =>
+      inputs.map((input, i) => ({
+        file: input.file,
+        target: (i < files.length ? options.output : undefined) ?? input.file,
+        before: input.text,
+        text: writeAciPolicies(input, policies),
+      })),
+    workloads: () => policies.map((one) => asJson(one, target, guest)),
   });
 }
 
-/** True if a manifest went to stdout. All texts are made before the first is written. */
-async function writeManifests({
-  files,
-  inputs,
-  options,
-  policies,
-  terminal,
-}: Delivery): Promise<boolean> {
-  const [{ writeAciPolicies }, { writeFileAtomic }] = await Promise.all([
-    import('../../pipeline/aci/write.js'),
-    import('../../io/files.js'),
-  ]);
-  const texts = inputs.map((input) => writeAciPolicies(input, policies));
-  for (const [i, input] of inputs.entries()) {
-    const named = i < files.length;
-    const target = (named ? options.output : undefined) ?? input.file;
-    const text = texts[i] ?? input.text;
-    if (target === '-') {
-      await terminal.product(text);
-      return true;
-    }
-    if (target === input.file && text === input.text) continue;
-    await writeFileAtomic(target, text);
-    terminal.info(`wrote ${target}`);
-  }
-  return false;
-}
-
-/** `HEX` for one policy, `HEX  WORKLOAD` for several. */
-function measurementLines(policies: readonly GeneratedAciPolicy[]): string[] {
-  if (policies.length === 1) return policies.map(({ measurement }) => measurement);
-  return policies.map(({ measurement, group }) => {
-    const { kind, namespace, name } = group;
-    const full = `${namespace === undefined ? '' : `${namespace}/`}${name ?? ''}`;
-    return `${measurement}  ${kind} ${full}`.trim();
-  });
-}
-
-function asJson({ policies, target, guest, terminal }: Delivery): string {
-  const workloads = policies.map(({ group, policy, measurement, images }) => ({
+function asJson(
+  { group, policy, measurement, images }: GeneratedAciPolicy,
+  target: AciRun['target'],
+  guest: AciGuest,
+) {
+  return {
     kind: group.kind,
     name: group.name,
     namespace: group.namespace,
@@ -224,8 +198,7 @@ function asJson({ policies, target, guest, terminal }: Delivery): string {
     measurement,
     placement: placementAsJson(group.placement),
     images,
-  }));
-  return `${JSON.stringify({ format: 'podseal.policy/v1', workloads, notices: terminal.notices }, null, 2)}\n`;
+  };
 }
 
 function placementAsJson(placement: GeneratedAciPolicy['group']['placement']) {

@@ -144,48 +144,29 @@ async function check(delivery: Delivery): Promise<void> {
 }
 
 /** Gives the product in the forms that are wanted. */
-async function deliver(delivery: Delivery): Promise<void> {
-  const { options, policies, terminal } = delivery;
-  const { deliverPolicies } = await import('./deliver.js');
+async function deliver({ files, options, request, policies, terminal }: Delivery): Promise<void> {
+  const [{ deliverPolicies }, { writePolicies }] = await Promise.all([
+    import('./deliver.js'),
+    import('../../pipeline.js'),
+  ]);
   await deliverPolicies({
     forms: options,
     terminal,
-    policies,
-    write: () => writeManifests(delivery),
-    measurements: () => measurementLines(policies),
-    json: () => asJson(delivery),
+    policies: policies.map((one) => ({
+      ...one,
+      workload: { ...one.workload, name: one.workload.name ?? one.workload.generateName },
+    })),
+    manifests: async () => {
+      warnOfNone(policies, terminal);
+      return request.inputs.slice(0, files.length).map((input) => ({
+        file: input.file,
+        target: options.output ?? input.file,
+        before: input.text,
+        text: writePolicies(input, policies),
+      }));
+    },
+    workloads: () => policies.map((one) => asJson(one, request.guest)),
   });
-}
-
-/** True if the manifest went to stdout. All texts are made before the first is written. */
-async function writeManifests({
-  files,
-  options,
-  request,
-  policies,
-  terminal,
-}: Delivery): Promise<boolean> {
-  const [{ writePolicies }, { writeFileAtomic }] = await Promise.all([
-    import('../../pipeline.js'),
-    import('../../io/files.js'),
-  ]);
-  warnOfNone(policies, terminal);
-  const texts = request.inputs
-    .slice(0, files.length)
-    .map((input) => writePolicies(input, policies));
-  for (const [i, file] of files.entries()) {
-    const target = options.output ?? file;
-    const text = texts[i] ?? '';
-    if (target === '-') {
-      await terminal.product(text);
-      return true;
-    }
-    if (target === file && text === request.inputs[i]?.text) continue;
-    terminal.detail(`writing ${target}`);
-    await writeFileAtomic(target, text);
-    terminal.info(`wrote ${target}`);
-  }
-  return false;
 }
 
 function warnOfNone(policies: readonly GeneratedPolicy[], terminal: Terminal): void {
@@ -193,34 +174,21 @@ function warnOfNone(policies: readonly GeneratedPolicy[], terminal: Terminal): v
   terminal.notice({ code: 'no-workload', message: 'no workload of the manifest gets a policy' });
 }
 
-/** `HEX` for one policy, `HEX  WORKLOAD` for several. */
-function measurementLines(policies: readonly GeneratedPolicy[]): string[] {
-  if (policies.length === 1) return policies.map(({ measurement }) => measurement);
-  return policies.map(({ measurement, workload }) => `${measurement}  ${nameOf(workload)}`);
-}
-
-function nameOf(workload: GeneratedPolicy['workload']): string {
-  const name = workload.name ?? workload.generateName ?? '';
-  return `${workload.kind} ${workload.namespace === undefined ? '' : `${workload.namespace}/`}${name}`.trim();
-}
-
-function asJson({ policies, request, terminal }: Delivery): string {
-  const workloads = policies.map((one) => ({
-    kind: one.workload.kind,
-    name: one.workload.name ?? one.workload.generateName,
-    namespace: one.workload.namespace,
-    target: request.guest.target,
-    guest: request.guest.id,
-    policy: one.policy,
-    initdata: one.initdata,
-    measurement: one.measurement,
-    placement: {
-      file: one.workload.placement.file,
-      document: one.workload.placement.document,
-      path: one.workload.placement.path,
-      key: one.key,
-    },
-    images: one.images,
-  }));
-  return `${JSON.stringify({ format: 'podseal.policy/v1', workloads, notices: terminal.notices }, null, 2)}\n`;
+function asJson(
+  { workload, policy, initdata, measurement, key, images }: GeneratedPolicy,
+  guest: KataGuest,
+) {
+  const { file, document, path } = workload.placement;
+  return {
+    kind: workload.kind,
+    name: workload.name ?? workload.generateName,
+    namespace: workload.namespace,
+    target: guest.target,
+    guest: guest.id,
+    policy,
+    initdata,
+    measurement,
+    placement: { file, document, path, key },
+    images,
+  };
 }
