@@ -210,3 +210,9 @@ function isSignedToken(token: string): boolean {
   const header = Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('latin1');
   return /^\{.*"alg"\s*:\s*"/s.test(header);
 }
+
+/**
+ * Variables whose values are secrets by what a manifest says, whatever they look like: name of a container -> name of a
+ * variable -> where its value comes from, e.g. `Secret/db`.
+ */
+export type SecretVariables = ReadonlyMap<string, ReadonlyMap<string, string>>;

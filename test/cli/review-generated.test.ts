@@ -35,7 +35,10 @@ const TEMPLATE = `{
             "properties": {
               "image": "example.org/worker:1",
               "command": ["work", "--all"],
-              "environmentVariables": [{ "name": "LEVEL", "value": "info" }],
+              "environmentVariables": [
+                { "name": "LEVEL", "value": "info" },
+                { "name": "DB", "secureValue": "tiger" }
+              ],
               "volumeMounts": [{ "name": "share", "mountPath": "/share", "readOnly": true }]
             }
           }
@@ -57,7 +60,15 @@ spec:
     - name: worker
       image: example.org/worker:1
       command: [work, --all]
-      env: [{name: LEVEL, value: info}]
+      env:
+        - {name: LEVEL, value: info}
+        - {name: DB, valueFrom: {secretKeyRef: {name: db, key: key}}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: db, namespace: shop}
+immutable: true
+stringData: {key: tiger}
 `;
 
 const CONFIG = JSON.stringify({
@@ -93,6 +104,8 @@ const PLAIN = [
   ['info', 'seccomp-missing', 'containers web, worker'],
 ];
 
+const SECRET = ['high', 'secret-in-policy', 'container worker'];
+
 const tags = (prefix = 'container') =>
   ['web', 'worker'].map((name) => ['low', 'image-mutable-tag', `${prefix} ${name}`]);
 
@@ -113,9 +126,11 @@ describe.each(GUESTS)('policies of %s', (guest) => {
     const { status, stdout } = await run('audit', 'arm.json', '--json', '--fail-on', 'medium');
     const { findings } = JSON.parse(stdout) as { findings: Told[] };
     const share = ['low', 'host-shared-mount', 'container worker'];
+    expect(stdout).toContain('variable DB has its value from a secureValue');
+    expect(stdout).not.toContain('tiger');
     expect([status, sorted(partsOf(findings, 'containerGroup shop'))]).toEqual([
-      0,
-      sorted([...PLAIN, ...tags(), share, ...floor]),
+      11,
+      sorted([...PLAIN, ...tags(), share, SECRET, ...floor]),
     ]);
     const shown = await run('show', 'arm.json');
     expect(shown.stdout).toContain('["work","--all"]');
@@ -136,8 +151,10 @@ describe.each(GUESTS)('policies of %s', (guest) => {
     const { stdout } = await run('audit', 'pod.yaml', '--json');
     const { findings } = JSON.parse(stdout) as { findings: Told[] };
     expect(sorted(partsOf(findings, 'Pod shop/web'))).toEqual(
-      sorted([...PLAIN, ...tags(), ...floor]),
+      sorted([...PLAIN, ...tags(), SECRET, ...floor]),
     );
+    expect(stdout).toContain('variable DB has its value from Secret/db');
+    expect(stdout).not.toContain('tiger');
     const [first] = findings.filter(({ id }) => id === 'image-mutable-tag');
     expect(first?.place).toEqual({ file: 'pod.yaml', line: 7, column: 26 });
     const debug = await policy('pod.yaml', '--guest', guest, '--check', '--debug-mode', '--json');
@@ -200,6 +217,28 @@ describe('SARIF', () => {
     for (const { ruleId, ruleIndex } of run0.results) expect(rules[ruleIndex].id).toBe(ruleId);
     const remedy = rules.find(({ id }: { id: string }) => id === 'stdio-readable').help.text;
     expect(remedy).toContain('--no-stdio');
+  });
+});
+
+describe('podseal audit of a template', () => {
+  it('finds the group without a policy, also beside one that has it', async () => {
+    const { run, policy, read, write } = folder();
+    const bare = await run('audit', 'arm.json', '--json', '--fail-on', 'critical');
+    const { findings } = JSON.parse(bare.stdout);
+    expect([bare.status, findings]).toMatchObject([
+      11,
+      [{ id: 'group-without-policy', place: { file: 'arm.json', line: 9 } }],
+    ]);
+    await policy('arm.json');
+    const [before, resource] = read('arm.json').split('"resources": [');
+    const other = TEMPLATE.slice(TEMPLATE.indexOf('    {'), TEMPLATE.lastIndexOf('\n  ]'));
+    write('two.json', `${before}"resources": [${other.replace('shop', 'store')},${resource}`);
+    const two = await run('audit', 'two.json', '--json', '--fail-on', 'critical');
+    expect(two.status).toBe(11);
+    expect(JSON.parse(two.stdout).findings[0]).toMatchObject({
+      id: 'group-without-policy',
+      subject: 'containerGroup store',
+    });
   });
 });
 

@@ -1,6 +1,7 @@
 /** Manifest text -> findings. Fields are not checked; see `MANIFEST_AUDIT_RULES` for what is looked at. */
 import { ToolError } from '../../core/error.js';
 import { type Finding, sortFindings } from '../../core/finding.js';
+import type { SecretVariables } from '../../core/secret.js';
 import { isWorkloadKind, POD_PATHS } from '../kubernetes/kinds.js';
 import { findObjects, textAt } from '../kubernetes/objects.js';
 import { targetOfPod } from '../target.js';
@@ -8,7 +9,7 @@ import type { YamlDocument } from '../yaml/node.js';
 import { parseYaml } from '../yaml/parse.js';
 import { secretHitsAt } from './hits.js';
 import { entriesOf, type Spot, spotAt, spotOf, textIn } from './nodes.js';
-import { type AuditedPod, auditPod, imagesOf } from './pods.js';
+import { type AuditedPod, auditPod, imagesOf, secretsOf } from './pods.js';
 import { type ManifestHit, manifestFinding } from './rules.js';
 import { auditService, isServiceKind } from './services.js';
 
@@ -17,6 +18,8 @@ export interface ManifestAudit {
   readonly findings: readonly Finding[];
   /** Images of confidential pods, each once, with their first place. */
   readonly images: readonly { readonly image: string; readonly at: string }[];
+  /** Variables whose values come from Secrets, by workload. */
+  readonly secrets: ReadonlyMap<string, SecretVariables>;
 }
 
 interface AuditedObject {
@@ -61,6 +64,7 @@ export function auditManifest(text: string, file: string, policyKeys: PolicyKeys
   return {
     findings: sortFindings(hits.map(manifestFinding)),
     images: [...images.values()].toReversed(),
+    secrets: new Map(pods.map(({ subject, pod }) => [subject, secretsOf(pod)])),
   };
 }
 

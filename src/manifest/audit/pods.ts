@@ -1,6 +1,6 @@
 /** Audit of pods: images, secrets, memory, and what AKS confidential containers do not support. */
 import { mutableTagOf, ruleOfTag } from '../../core/image-tag.js';
-import { optionBefore } from '../../core/secret.js';
+import { optionBefore, type SecretVariables } from '../../core/secret.js';
 import type { Target } from '../target.js';
 import { hitAt, secretHitsAt } from './hits.js';
 import { type MemoryShare, parseBytes, printMebibytes, VM_BASE_BYTES, vmMemory } from './memory.js';
@@ -149,6 +149,20 @@ function auditConfig(container: Spot, subject: string, immutable: ReadonlySet<st
   if (mutable.length === 0 || spot === undefined) return [];
   const message = `variables take their values from ${mutable.join(', ')}: once deployed, a change there denies the container`;
   return [hitAt('config-env-immutable', message, subject, spot)];
+}
+
+/** Container -> variable -> the Secret that its value comes from. */
+export function secretsOf(pod: Spot): SecretVariables {
+  const named = containersOf(pod).map(({ spot }) => {
+    const variables = spotsIn(spot, 'env').flatMap((variable) => {
+      const secret = textIn(variable, 'valueFrom', 'secretKeyRef', 'name');
+      const name = textIn(variable, 'name');
+      if (secret === undefined || name === undefined) return [];
+      return [[name, `Secret/${secret}`] as const];
+    });
+    return [textIn(spot, 'name') ?? '', new Map(variables)] as const;
+  });
+  return new Map(named);
 }
 
 /** What AKS confidential containers do not support or do otherwise. */

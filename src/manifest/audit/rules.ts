@@ -15,6 +15,16 @@ const RULES = {
     'the manifest holds a secret in clear text',
     'release the secret to the attested guest instead (podseal release-policy), and replace it: who can read the manifest knows it',
   ),
+  'group-without-policy': rule(
+    'critical',
+    'a confidential container group has no policy, so that the host may run anything',
+    'write one: podseal policy FILE',
+  ),
+  'group-not-confidential': rule(
+    'medium',
+    'a container group does not run in a confidential guest',
+    'set sku to Confidential and write a policy, unless the group holds nothing confidential',
+  ),
   'debug-annotation': rule(
     'high',
     'an annotation switches debugging of the guest or its virtual machine on',

@@ -12,8 +12,9 @@ import {
 } from '../../core/finding.js';
 import { mutableTagOf } from '../../core/image-tag.js';
 import type { Block, Cell, Page, Tone } from '../../core/page.js';
-import { auditManifest } from '../../manifest/audit/audit.js';
+import { auditManifest, type ManifestAudit } from '../../manifest/audit/audit.js';
 import { MANIFEST_AUDIT_RULES, manifestFinding } from '../../manifest/audit/rules.js';
+import { auditTemplate } from '../../manifest/audit/template.js';
 import { auditCcePolicy } from '../../policy/aci/audit.js';
 import { CCE_AUDIT_RULES } from '../../policy/aci/audit-rules.js';
 import { auditKataPolicy } from '../../policy/kata/audit.js';
@@ -53,10 +54,10 @@ const POLICY_RULES: Readonly<Record<ReviewedPolicy['family'], readonly AuditRule
 };
 
 /** The rules by which a file is judged, each once: of its manifest, and of the kinds of its policies. */
-function rulesFor({ manifest, policies }: ReviewInput): readonly AuditRule[] {
+function rulesFor({ manifest, template, policies }: ReviewInput): readonly AuditRule[] {
   const tables = [
     ...new Set(policies.map(({ family }) => POLICY_RULES[family])),
-    ...(manifest === undefined ? [] : [MANIFEST_AUDIT_RULES]),
+    ...((manifest ?? template) === undefined ? [] : [MANIFEST_AUDIT_RULES]),
   ];
   const byId = new Map<string, AuditRule>();
   for (const rule of tables.flat()) if (!byId.has(rule.id)) byId.set(rule.id, rule);
@@ -72,14 +73,13 @@ export async function auditInput(
   base: ReviewBase,
   lookUp?: (image: string) => Promise<LookedUpImage>,
 ): Promise<AuditResult> {
-  const { file, manifest, policies } = input;
-  const audit =
-    manifest === undefined
-      ? { findings: [], images: [] }
-      : auditManifest(manifest, file, POLICY_KEYS);
+  const { file, policies } = input;
+  const audit = auditDocument(input);
   const toldImages = new Set(audit.images.map(({ image }) => image));
   const ofPolicies = policies.flatMap((one) => {
-    const context = { subject: one.workload, place: parsePlace(one.where) };
+    const { workload: subject, where } = one;
+    const secrets = audit.secrets.get(subject) ?? new Map<string, never>();
+    const context = { subject, place: parsePlace(where), secrets };
     return one.family === 'cce'
       ? auditCcePolicy(one.policy, { ...base, ...context, toldImages })
       : auditKataPolicy(one.policy, { ...base, ...context, toldImages });
@@ -95,6 +95,18 @@ export async function auditInput(
     rules: rulesFor(input),
     findings: sortFindings([...images, ...audit.findings, ...ofPolicies]),
   };
+}
+
+/** The audit of what carries the policies. Throws POLICY_UNREADABLE for a template without container groups. */
+function auditDocument({ file, manifest, template, policies }: ReviewInput): ManifestAudit {
+  if (manifest !== undefined) return auditManifest(manifest, file, POLICY_KEYS);
+  if (template === undefined) return { findings: [], images: [], secrets: new Map() };
+  const { groups, ...audit } = auditTemplate(template, file);
+  if (groups > 0 || policies.length > 0) return { ...audit, images: [] };
+  throw new ToolError('POLICY_UNREADABLE', `${file} holds neither a policy nor a container group`, {
+    where: file,
+    want: 'a template with container groups',
+  });
 }
 
 type NamedImage = { readonly image: string; readonly at: string };

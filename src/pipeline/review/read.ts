@@ -43,13 +43,15 @@ export type ReviewedPolicy = MeasuredPolicy & ReadPolicy;
 
 export interface ReviewInput {
   readonly file: string;
-  /** Text of a Kubernetes manifest; absent for a template, and for a file that is itself a policy or initdata. */
+  /** Text of a Kubernetes manifest. */
   readonly manifest?: string;
+  /** Text of an ARM template. A file that is itself a policy or initdata has neither. */
+  readonly template?: string;
   readonly policies: readonly ReviewedPolicy[];
 }
 
 /**
- * What a file holds. A manifest may hold no policy; a template must. Throws POLICY_UNREADABLE, and for manifests what
+ * What a file holds. A manifest or template may hold no policy. Throws POLICY_UNREADABLE, and for manifests what
  * parseYaml throws, for templates what parseArmFile throws.
  */
 export function readReviewInput(bytes: Uint8Array, file: string, notices: NoticeSink): ReviewInput {
@@ -62,13 +64,9 @@ export function readReviewInput(bytes: Uint8Array, file: string, notices: Notice
     readEncoded(value, { workload, where: at, target }, notices),
   );
   const text = new TextDecoder().decode(bytes);
-  if (!isTemplateText(text)) return { file, manifest: text, policies };
-  if (policies.length > 0) return { file, policies };
-  throw new ToolError('POLICY_UNREADABLE', `${file} holds no policy`, {
-    where: file,
-    want: 'a template with confidentialComputeProperties.ccePolicy',
-    hints: [`podseal policy ${file} writes one`],
-  });
+  return isTemplateText(text)
+    ? { file, template: text, policies }
+    : { file, manifest: text, policies };
 }
 
 /** Where a policy stands. */

@@ -2,8 +2,13 @@
 import { mutableTagOf, ruleOfTag } from '../../core/image-tag.js';
 import type { JsonValue } from '../../core/json.js';
 import { hideSecrets, optionBefore } from '../../core/secret.js';
-import { capabilityHit, secretHits } from '../review/audit-hits.js';
-import { reachOf, reachOfVariables } from '../review/patterns.js';
+import {
+  type AuditSubject,
+  capabilityHit,
+  secretHits,
+  variableHits,
+} from '../review/audit-hits.js';
+import { type PatternReach, reachOf, reachOfVariables } from '../review/patterns.js';
 import type { CceAuditId, CceHit } from './audit-rules.js';
 import type { CceContainer, CceEnvRule, CceUser } from './cce-document.js';
 import {
@@ -16,16 +21,19 @@ import { originOfCceMount } from './mount-origin.js';
 
 type Check = (container: CceContainer) => readonly CceHit[];
 
-/**
- * All hits of the containers of a policy; what most of them have is told once, with all their names. The names of
- * `toldImages` are judged elsewhere.
- */
+/** What is known of the containers beside the policy. */
+export interface ContainersContext extends Pick<AuditSubject, 'secrets'> {
+  /** Images whose names are judged elsewhere. */
+  readonly toldImages?: ReadonlySet<string>;
+}
+
+/** All hits of the containers of a policy; what most of them have is told once, with all their names. */
 export function auditCceContainers(
   containers: readonly CceContainer[],
-  toldImages: ReadonlySet<string>,
+  context: ContainersContext,
 ): readonly CceHit[] {
   const hits = containers.flatMap((container, index) =>
-    auditContainer(container, toldImages).map((hit) => ({
+    auditContainer(container, context).map((hit) => ({
       ...hit,
       title: titleOf(container, index),
       path: `containers[${index}].${hit.path ?? ''}`,
@@ -65,11 +73,16 @@ function partOf(titles: readonly string[]): string {
 
 function auditContainer(
   container: CceContainer,
-  toldImages: ReadonlySet<string>,
+  { toldImages, secrets }: ContainersContext,
 ): readonly CceHit[] {
   const checks = isPause(container) ? PAUSE_CHECKS : [...PAUSE_CHECKS, ...WORKLOAD_CHECKS];
-  const isTold = container.id !== undefined && toldImages.has(container.id);
-  return [...checks, ...(isTold ? [] : [auditTag])].flatMap((check) => check(container));
+  const { id, name } = container;
+  const isTold = id !== undefined && toldImages?.has(id) === true;
+  return [
+    ...checks.flatMap((check) => check(container)),
+    ...auditVariables(container, secrets?.get(name ?? '')),
+    ...(isTold ? [] : auditTag(container)),
+  ];
 }
 
 /** `container web`: by name, else by id, else by its place. */
@@ -149,11 +162,17 @@ const auditEnv: Check = ({ env_rules: rules }) =>
     return [{ id: 'env-any-value', message, path }];
   });
 
-/** Guests anchor patterns at both ends. */
-function reachOfRule(rule: CceEnvRule): 'bounded' | 'free-end' | 'free' {
-  if (rule.strategy === 're2' && rule.pattern !== undefined) {
-    return reachOfVariables(anchored(rule.pattern));
-  }
+/** Guests anchor patterns at both ends. A rule of both shapes accepts what either of them does. */
+function reachOfRule(rule: CceEnvRule): PatternReach {
+  const whole =
+    rule.strategy === 're2' && rule.pattern !== undefined
+      ? reachOfVariables(anchored(rule.pattern))
+      : 'bounded';
+  const halves = reachOfHalves(rule);
+  return whole === 'free' || halves === 'bounded' ? whole : halves;
+}
+
+function reachOfHalves(rule: CceEnvRule): PatternReach {
   if (rule.name_strategy === 're2' && reachOf(anchored(rule.name ?? '')) !== 'bounded')
     return 'free';
   const isFree = rule.value_strategy === 're2' && reachOf(anchored(rule.value ?? '')) !== 'bounded';
@@ -164,11 +183,20 @@ function anchored(pattern: string): string {
   return `^${pattern.replace(/^\^?(?:\(\?[is]+\))?\^?/, '').replace(/\$$/, '')}$`;
 }
 
-const auditSecrets: Check = ({ env_rules: rules, command, exec_processes: processes }) => {
-  const variables = rules.flatMap((rule, i) => {
+/** Variables that take one value each; `origins` says of some where it comes from. */
+function auditVariables(
+  { env_rules: rules }: CceContainer,
+  origins: ReadonlyMap<string, string> | undefined,
+): readonly CceHit[] {
+  return rules.flatMap((rule, i) => {
     const [name, value] = assignmentOf(rule);
-    return secretHits(value, name, `variable ${name}`, `env_rules[${i}]`);
+    const isOne = [rule.strategy, rule.value_strategy].includes('string');
+    const origin = isOne ? origins?.get(name) : undefined;
+    return variableHits(name, value, `env_rules[${i}]`, origin);
   });
+}
+
+const auditSecrets: Check = ({ command, exec_processes: processes }) => {
   const words = textsOf(command ?? []).flatMap((word, i, all) =>
     secretHits(word, optionBefore(all, i), `word ${i + 1} of the command`, `command[${i}]`),
   );
@@ -177,7 +205,7 @@ const auditSecrets: Check = ({ env_rules: rules, command, exec_processes: proces
       secretHits(word, optionBefore(all, j), 'a command of a probe', `exec_processes[${i}]`),
     ),
   );
-  return [...variables, ...words, ...probes];
+  return [...words, ...probes];
 };
 
 /** Name and value of a rule, patterns included. */

@@ -3,7 +3,7 @@ import { type Finding, type Severity, sortFindings } from '../../core/finding.js
 import { hideSecrets } from '../../core/secret.js';
 import { isSemver } from '../../core/semver.js';
 import { type AuditSubject, findingOf } from '../review/audit-hits.js';
-import { auditCceContainers } from './audit-container.js';
+import { auditCceContainers, type ContainersContext } from './audit-container.js';
 import { type CceAuditId, type CceHit, cceRule } from './audit-rules.js';
 import {
   CCE_FLAGS,
@@ -24,9 +24,7 @@ import {
 import type { CceReading } from './read-policy.js';
 import { surprisesOf } from './surprises.js';
 
-export interface CceAuditContext extends AuditSubject {
-  /** Images whose names are judged elsewhere. */
-  readonly toldImages?: ReadonlySet<string>;
+export interface CceAuditContext extends AuditSubject, ContainersContext {
   readonly points: PointTable;
 }
 
@@ -45,18 +43,15 @@ function ownRules({ problem }: CceReading & { readonly kind: 'custom' }): CceHit
   return { id: 'rules-unknown', message: `the policy has rules of its own: ${problem}` };
 }
 
-function auditDocument(
-  document: CceDocument,
-  { toldImages = new Set(), points: table }: CceAuditContext,
-): readonly CceHit[] {
-  const points = auditPoints(effectivePoints(document, table));
+function auditDocument(document: CceDocument, context: CceAuditContext): readonly CceHit[] {
+  const points = auditPoints(effectivePoints(document, context.points));
   // Where the host may do anything the rest of the policy is of no account.
   if (points.some(({ id }) => id === 'allow-all')) return points;
   return [
     ...points,
     ...auditVersions(document),
     ...auditFlags(document),
-    ...auditCceContainers(document.containers, toldImages),
+    ...auditCceContainers(document.containers, context),
     ...document.external_processes.map(({ command }, i) => ({
       id: 'external-process' as const,
       message: `the host may run ${JSON.stringify(command[0] ?? '')} in the virtual machine`,

@@ -1,10 +1,10 @@
 /** Audit of one container of a policy: image, variables, secrets, privileges, mounts, identity. */
 import { mutableTagOf, ruleOfTag } from '../../core/image-tag.js';
 import type { JsonValue } from '../../core/json.js';
-import { optionBefore } from '../../core/secret.js';
-import { capabilityHit, secretHits } from '../review/audit-hits.js';
+import { optionBefore, type SecretVariables } from '../../core/secret.js';
+import { capabilityHit, secretHits, variableHits } from '../review/audit-hits.js';
 import { reachOf } from '../review/patterns.js';
-import { IMAGE_NAME } from './annotations.js';
+import { CONTAINER_NAME, IMAGE_NAME } from './annotations.js';
 import type { Hit } from './audit-rules.js';
 import type { ContainerData, KataPolicyData } from './data.js';
 import { POLICY_ANNOTATIONS } from './guests.js';
@@ -22,6 +22,7 @@ export interface AuditedContainer {
   readonly standards: KataStandards;
   /** Images whose names are judged elsewhere. */
   readonly toldImages: ReadonlySet<string>;
+  readonly secrets?: SecretVariables | undefined;
 }
 
 /** All hits of one container. */
@@ -109,11 +110,13 @@ function auditDoubles(env: readonly string[]): readonly Hit[] {
     }));
 }
 
-const auditSecrets: Check = ({ data }) => {
+const auditSecrets: Check = ({ data, secrets }) => {
   const { Env = [], Args = [] } = data.OCI.Process;
+  const origins = secrets?.get(annotationOf(data, CONTAINER_NAME) ?? '');
   const variables = Env.flatMap((text) => {
     const { name, value = '' } = splitVariable(text);
-    return secretHits(value, name, `variable ${name}`, 'OCI.Process.Env');
+    const isOne = meaningOfValue(value).freedom === 'fixed';
+    return variableHits(name, value, 'OCI.Process.Env', isOne ? origins?.get(name) : undefined);
   });
   const words = Args.flatMap((word, i) =>
     secretHits(

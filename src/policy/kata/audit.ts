@@ -23,7 +23,7 @@ export interface KataAuditContext extends AuditSubject {
 /** All findings of a policy, worst first. */
 export function auditKataPolicy(policy: KataPolicy, context: KataAuditContext): readonly Finding[] {
   const standards = readStandards(context.settings);
-  const { toldImages = new Set<string>() } = context;
+  const { toldImages = new Set<string>(), secrets } = context;
   const data = policy.document?.data;
   const containers = data?.containers ?? [];
   const hits = [
@@ -32,7 +32,7 @@ export function auditKataPolicy(policy: KataPolicy, context: KataAuditContext): 
     ...containers.flatMap((container, index) =>
       data === undefined
         ? []
-        : auditContainer({ data: container, index, policy: data, standards, toldImages }),
+        : auditContainer({ data: container, index, policy: data, standards, toldImages, secrets }),
     ),
   ];
   return sortFindings(hits.map((hit) => findingOf(hit, kataRule(hit.id), context)));

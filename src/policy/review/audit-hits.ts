@@ -1,7 +1,7 @@
 /** What audits of policies of every kind share: the form of a hit, rules with the same meaning, and how secrets are told. */
 import type { AuditRule, Finding, Place, Severity } from '../../core/finding.js';
 import { TAG_RULES } from '../../core/image-tag.js';
-import { findSecrets } from '../../core/secret.js';
+import { findSecrets, type SecretVariables } from '../../core/secret.js';
 
 /** A rule without its id. */
 export type RuleRow = Omit<AuditRule, 'id'>;
@@ -91,6 +91,7 @@ export interface AuditSubject {
   /** The workload, for people; may be empty. */
   readonly subject: string;
   readonly place: Place;
+  readonly secrets?: SecretVariables;
 }
 
 /** The finding of a hit under the row of its rule. */
@@ -123,6 +124,19 @@ export function secretHits(
     message: `${where} holds what looks like a ${kind}`.replace(/\ba (?=[aeiouAEIOU])/, 'an '),
     path,
   }));
+}
+
+/** The hits of a variable with one value: that it comes from a secret, or what it looks like. */
+export function variableHits(
+  name: string,
+  value: string,
+  path: string,
+  origin: string | undefined,
+): readonly AuditHit<'secret-in-policy'>[] {
+  if (origin === undefined || value === '')
+    return secretHits(value, name, `variable ${name}`, path);
+  const message = `variable ${name} has its value from ${origin}, which stands in the policy as it is`;
+  return [{ id: 'secret-in-policy', message, path }];
 }
 
 const STRONG_CAPABILITIES: ReadonlySet<string> = new Set(

@@ -58,6 +58,17 @@ describe('auditCcePolicy', () => {
     ['high env-pattern-open', rule('.+=.+')],
     ['high env-pattern-open', rule('X')],
     ['low env-any-value', rule('TOKEN_ID=.+')],
+    [
+      'high env-pattern-open',
+      {
+        env_rules: [
+          {
+            ...{ pattern: 'A=[0-9]', strategy: 're2' },
+            ...{ name: '.*', name_strategy: 're2', value: '1', value_strategy: 'string' },
+          },
+        ],
+      },
+    ],
     ['high secret-in-policy', rule('DB_PASSWORD=swordfish-2222', 'string')],
     ['high secret-in-policy', { command: ['web', '--password', 'swordfish-2222'] }],
     ['high privileged-container', { allow_elevated: true }],

@@ -327,6 +327,23 @@ describe('what is open', () => {
     );
   });
 
+  it('values of Secrets, whatever they look like', () => {
+    const text = editJson(data.get('C')!, ENV, 'DB=tiger');
+    const found = auditKataPolicy(readKataPolicy(policyText(text), 'p'), {
+      subject: '',
+      place: { file: 'p' },
+      ownRules: new Map(),
+      settings,
+      secrets: new Map([['web', new Map([['DB', 'Secret/db']])]]),
+    });
+    const [secret] = found.filter(({ id }) => id === 'secret-in-policy');
+    expect(secret).toMatchObject({
+      severity: 'high',
+      subject: 'container web',
+      message: 'variable DB has its value from Secret/db, which stands in the policy as it is',
+    });
+  });
+
   it('images whose names are judged elsewhere are left out', () => {
     const policy = readKataPolicy(policyText(data.get('C')!), 'p');
     const found = auditKataPolicy(policy, {
