@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { EXIT, type ToolError } from '../core/error.js';
 import type { AcifragmentgenFlags } from './acifragmentgen/run.js';
 import { addStoryOptions, type CommandContext, collect, readOutputOptions } from './context.js';
-import { addImageOptions } from './image-options.js';
+import { addModelImageOptions } from './image-options.js';
 
 /** Adds `acifragmentgen`. */
 export function addAcifragmentgenCommand(program: Command, context: CommandContext): void {
@@ -38,7 +38,7 @@ export function addAcifragmentgenCommand(program: Command, context: CommandConte
     .option('-u, --upload-fragment', 'attach the signed fragment to an image')
     .option('-j, --fragments-json <file>', 'file for the import statement')
     .option('--out-signed-fragment', 'print the signed bytes only');
-  addStoryOptions(addImageOptions(command, true))
+  addStoryOptions(addModelImageOptions(command))
     .option('--guest <profile>', 'version that is stood in for', 'confcom-2.0.1')
     .addHelpText(
       'after',

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { EXIT, type ToolError } from '../core/error.js';
 import type { AcipolicygenFlags } from './acipolicygen/run.js';
 import { addStoryOptions, type CommandContext, collect, readOutputOptions } from './context.js';
-import { addImageOptions } from './image-options.js';
+import { addModelImageOptions } from './image-options.js';
 
 /** Adds `acipolicygen`. */
 export function addAcipolicygenCommand(program: Command, context: CommandContext): void {
@@ -38,7 +38,7 @@ export function addAcipolicygenCommand(program: Command, context: CommandContext
     .option('-f, --include-fragments', 'import fragments')
     .option('-j, --fragments-json <file>', 'imports of --include-fragments')
     .option('-e, --exclude-default-fragments', "do not import the platform's own fragment");
-  addStoryOptions(addImageOptions(command, true))
+  addStoryOptions(addModelImageOptions(command))
     .option('--guest <profile>', 'version that is stood in for', 'confcom-2.0.1')
     .addHelpText(
       'after',

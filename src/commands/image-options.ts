@@ -59,6 +59,14 @@ export function addImageOptions(command: Command, withFacts: boolean): Command {
   return addRegistryOptions(command);
 }
 
+/** As addImageOptions with facts, for commands that stand in for az confcom: their model knows two platforms. */
+export function addModelImageOptions(command: Command): Command {
+  addImageOptions(command, true);
+  const platform = command.options.find(({ long }) => long === '--platform');
+  platform?.choices(['linux/amd64', 'windows/amd64']);
+  return command;
+}
+
 /** Adds the options under "Registry" that every command has which speaks to one. */
 export function addRegistryOptions(command: Command): Command {
   return command

@@ -102,6 +102,19 @@ describe('the checks of the options', () => {
   });
 });
 
+describe('namespaces', () => {
+  it.each([
+    ['a.b', true],
+    ['framework', true],
+    ['contoso', false],
+  ])('%s is told as one that no guest loads: %s', async (namespace, told) => {
+    const args = ['--with-containers', '{"id":"a"}', '-n', namespace, '--svn', '1', '--offline'];
+    const { status, stdout, stderr } = await run(args);
+    expect([status, stdout.split('\n', 1)]).toEqual([0, [`package ${namespace}`]]);
+    expect(stderr.includes('[namespace-refused]')).toBe(told);
+  });
+});
+
 describe('names', () => {
   const options = (more: Partial<AcifragmentgenOptions>) => ({ algo: 'ES384', ...more });
   it('of the text file', () => {

@@ -331,6 +331,7 @@ describe('without the vectors', () => {
     [['--image', 'example.org/web:1', '--platform', 'windows/amd64'], 1],
     [['--with-containers', '{"nonsense": 1}'], 1],
     [['--with-containers', '{}'], 0],
+    [['--image', 'example.org/web:1', '--platform', 'linux/arm64'], 2],
     [['--nonsense'], 2],
     [['--image'], 2],
   ])('%s ends with %d', async (args, status) => {

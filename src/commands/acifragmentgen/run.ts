@@ -53,10 +53,12 @@ export async function runAcifragmentgen(
 async function makeFragment(run: AcifragmentgenRun): Promise<void> {
   const { flags, terminal } = run;
   warn(run);
-  const [{ fragmentFileName }, { writeFileAtomic }] = await Promise.all([
+  const [{ fragmentFileName }, { writeFileAtomic }, { assertNamespace }] = await Promise.all([
     import('../../pipeline/acifragmentgen/usage.js'),
     import('../../io/files.js'),
+    import('../../fragment/text.js'),
   ]);
+  noteNamespace(() => assertNamespace(flags.namespace ?? ''), terminal);
   const group = await readGroup(run);
   const text = await makeText(group, run);
   const silent = flags.outSignedFragment === true;
@@ -69,6 +71,19 @@ async function makeFragment(run: AcifragmentgenRun): Promise<void> {
   await writeFileAtomic(`${file}.cose`, signed);
   if (flags.uploadFragment === true)
     await upload(group, { bytes: signed, name: `${file}.cose` }, run);
+}
+
+/** The model makes fragments with namespaces that no guest loads. */
+function noteNamespace(check: () => void, terminal: Terminal): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    terminal.notice({
+      code: 'namespace-refused',
+      message: `no guest loads this fragment: ${error.message}`,
+    });
+  }
 }
 
 function warn({ flags, terminal }: AcifragmentgenRun): void {
