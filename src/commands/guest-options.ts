@@ -87,6 +87,7 @@ export function addLogOptions(command: Command): Command {
 
 export interface OpenGuest {
   readonly ports: ReleasePorts;
+  readonly transfer: ServiceClient['transfer'];
   /** Content of reference-info-base64; empty where there is none. */
   readonly uvmBase64: string;
   /** The evidence is made up. */
@@ -169,6 +170,7 @@ export async function openGuest(
     fake: platform.device.fake,
     missing: place.missing,
     close: client.close,
+    transfer: client.transfer,
     ports: {
       evidence,
       send,

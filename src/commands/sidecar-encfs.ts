@@ -5,9 +5,8 @@ import { LIMITS } from '../core/limits.js';
 import { environment } from '../io/machine.js';
 import type { Log, LogLevel } from '../io/services/log.js';
 import type { EncfsConfig } from '../keyrelease/encfs-config.js';
-import type { FilesystemPlan } from '../keyrelease/encfs-plan.js';
+import type { FilesystemPlan, RemotePlan } from '../keyrelease/encfs-plan.js';
 import type { EncfsPorts, OpenFilesystems } from '../pipeline/sidecar/encfs.js';
-import type { ReleaseOrder } from '../pipeline/sidecar/release.js';
 import { aborted, addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
 import {
   addGuestOptions,
@@ -15,6 +14,7 @@ import {
   type GuestOptions,
   type LogOptions,
   listedHostsOf,
+  type OpenGuest,
   openGuest,
 } from './guest-options.js';
 
@@ -45,7 +45,8 @@ export function addSidecarEncfs(parent: Command, context: CommandContext): void 
       `
 Configuration:
   {"azure_filesystems": [{
-    "image": "/images/data.img",           a file or block device
+    "azure_url": "https://ACCOUNT.blob.core.windows.net/CONTAINER/data.img",
+    "azure_url_private": true,             read with the identity of the container group
     "mount_point": "/mnt/remote/share",    appears as a link when all is there
     "read_write": false,
     "key": {"kid": "KEY", "kty": "RSA-HSM",
@@ -53,6 +54,7 @@ Configuration:
             "akv": {"endpoint": "NAME.vault.azure.net"}},
     "key_derivation": {"salt": "HEX", "label": "TEXT"}}],
    "azure_info": {"certcache": {...}, "identity": {"client_id": "ID"}}}
+"image": "/PATH" names a local file or block device in place of azure_url.
 
 An oct key of 32 bytes opens an image as it is; of an RSA key HKDF-SHA256 makes one, from key_derivation.
 An image is made by:
@@ -62,6 +64,7 @@ Add --integrity hmac-sha256 where whoever stores it must not swap or roll back b
 
 All filesystems are open, or none: a failure closes those that are. The exit status is 0 after SIGTERM, 10 if a key is
 not released or does not open its image, 5 if a header asks for something else than strong encryption.
+A blob is shown as a file by FUSE, in blocks of 512 KiB; read_write needs a page blob.
 The container is privileged (cryptsetup and mount need that) and shares the folder of the mount points.
 
 Examples:
@@ -120,14 +123,12 @@ async function serve(
   plans: readonly FilesystemPlan[],
   context: CommandContext,
 ): Promise<void> {
-  const [{ openLog }, { openKeyPool }, { holdSignals }, { openFilesystems }, release] =
-    await Promise.all([
-      import('../io/services/log.js'),
-      import('../io/services/key-pool.js'),
-      import('../io/signals.js'),
-      import('../pipeline/sidecar/encfs.js'),
-      import('../pipeline/sidecar/release.js'),
-    ]);
+  const [{ openLog }, { openKeyPool }, { holdSignals }, { openFilesystems }] = await Promise.all([
+    import('../io/services/log.js'),
+    import('../io/services/key-pool.js'),
+    import('../io/signals.js'),
+    import('../pipeline/sidecar/encfs.js'),
+  ]);
   const log = openLog(options.logLevel, options.logFile);
   const letGo = holdSignals();
   const guest = await openGuest({ ...options, args: config.sidecar }, openKeyPool(0).take);
@@ -135,9 +136,7 @@ async function serve(
     if (guest.fake) {
       log('warning', 'fake-evidence', { hint: 'reports are made up: they prove nothing' });
     }
-    const releaseKey = (order: ReleaseOrder) =>
-      orStopped(release.releaseKey(guest.ports, order), context.signal);
-    const open = await openFilesystems(await openPorts(context, log, releaseKey), plans);
+    const open = await openFilesystems(await openPorts(context, log, guest), plans);
     log('info', 'ready', { filesystems: plans.length });
     await aborted(context.signal);
     log('info', 'stopping');
@@ -162,11 +161,12 @@ async function close(open: OpenFilesystems, context: CommandContext): Promise<vo
 async function openPorts(
   { signal }: CommandContext,
   log: Log,
-  release: EncfsPorts['release'],
+  guest: OpenGuest,
 ): Promise<EncfsPorts> {
-  const [programs, files] = await Promise.all([
+  const [programs, files, { releaseKey }] = await Promise.all([
     import('../io/programs.js'),
     import('../io/mount-files.js'),
+    import('../pipeline/sidecar/release.js'),
   ]);
   const path = environment().PATH ?? programs.SYSTEM_PATH;
   return {
@@ -182,11 +182,32 @@ async function openPorts(
     },
     run: (argv, input) =>
       programs.runProgram(argv, input, { path, outputBytes: LIMITS.luksMetadataBytes }),
-    release,
+    show: (remote, writable) => showBlob(remote, writable, { path, log, guest }),
+    release: (order) => orStopped(releaseKey(guest.ports, order), signal),
     stopped: () => signal.aborted,
     pause: programs.pause,
     story: (event, fields) => log(LEVELS[event] ?? 'info', event, fields),
   };
+}
+
+async function showBlob(
+  { url, resource, folder }: RemotePlan,
+  writable: boolean,
+  { path, log, guest }: { readonly path: string; readonly log: Log; readonly guest: OpenGuest },
+): Promise<() => Promise<void>> {
+  const [{ openBlob }, { withBlockCache }, { mountFile }] = await Promise.all([
+    import('../io/blob/blob-client.js'),
+    import('../io/blob/blob-cache.js'),
+    import('../io/blob/fuse-mount.js'),
+  ]);
+  const { transfer, ports } = guest;
+  const accessToken =
+    resource === undefined ? {} : { accessToken: () => ports.accessToken(resource) };
+  const blob = withBlockCache(await openBlob({ url, transfer, ...accessToken }));
+  const failed = ({ code, message, got }: ToolError) =>
+    log('error', 'block-failed', { code, problem: message, got });
+  const mounted = await mountFile(blob, { folder, writable, path, failed });
+  return mounted.close;
 }
 
 /** A release that the user does not wait for any longer leaves nothing behind. */

@@ -126,6 +126,7 @@ export const ERROR_CATALOGUE = {
     EXIT.unreachable,
     'a program of the system that is absent, fails or takes too long',
   ),
+  BLOB_REFUSED: row(EXIT.unreachable, 'a blob that the storage account does not give as asked'),
   ENCFS_CLOSE_FAILED: row(EXIT.unreachable, 'a filesystem that is still in use at the end'),
   CERTIFICATE_SOURCE_INVALID: row(
     EXIT.input,

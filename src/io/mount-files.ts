@@ -22,7 +22,9 @@ const MEMORY = '/dev/shm';
 export async function makeWorkFolder(): Promise<{ path: string; remove(): Promise<void> }> {
   const parent = (await existsAs(MEMORY, 'isDirectory')) ? MEMORY : tmpdir();
   const path = await mkdtemp(join(parent, 'podseal-encfs-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  // What is still mounted there cannot be removed; it was told.
+  const remove = () => rm(path, { recursive: true, force: true }).catch(() => undefined);
+  return { path, remove };
 }
 
 /**

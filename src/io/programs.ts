@@ -1,5 +1,5 @@
 /** Runs programs of the system: input by standard input only, bounded output and time, no shell. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { setTimeout as pauseFor } from 'node:timers/promises';
 import { ToolError } from '../core/error.js';
 import { LIMITS } from '../core/limits.js';
@@ -16,6 +16,8 @@ export interface ProgramOptions {
   readonly path: string;
   /** Most bytes of standard output. */
   readonly outputBytes: number;
+  /** A file descriptor that the program has as its number 3. */
+  readonly inherit?: number;
   /** Replaced by tests. */
   readonly timeoutMs?: number;
 }
@@ -35,14 +37,15 @@ export const pause = async (milliseconds: number): Promise<void> => {
 export async function runProgram(
   argv: readonly string[],
   input: Uint8Array | undefined,
-  { path, outputBytes, timeoutMs = LIMITS.programMs }: ProgramOptions,
+  { path, outputBytes, inherit, timeoutMs = LIMITS.programMs }: ProgramOptions,
 ): Promise<ProgramEnd> {
   const [program = '', ...args] = argv;
+  const extra = inherit === undefined ? [] : [inherit];
   const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...extra],
     env: { PATH: path, LC_ALL: 'C' },
     detached: true,
-  });
+  }) as ChildProcessWithoutNullStreams;
   let late = false;
   const timer = setTimeout(() => {
     late = true;

@@ -58,9 +58,18 @@ export interface FilesystemKey {
   readonly accessToken?: string;
 }
 
-export interface EncryptedFilesystem {
+export type ImagePlace =
   /** Absolute path of a file or block device. */
-  readonly image: string;
+  | { readonly kind: 'local'; readonly path: string }
+  /** A blob of a storage account. The URL may hold a shared access signature: secret. */
+  | { readonly kind: 'blob'; readonly url: string; readonly isPrivate: boolean };
+
+/** An image for people: its path, or its URL without what may be secret. */
+export const nameOfImage = (image: ImagePlace): string =>
+  image.kind === 'local' ? image.path : image.url.replace(/\?.*$/s, '');
+
+export interface EncryptedFilesystem {
+  readonly image: ImagePlace;
   /** Absolute path in its simplest form. */
   readonly mountPoint: string;
   readonly writable: boolean;
@@ -147,7 +156,7 @@ function readFilesystem(
     });
   }
   return {
-    image: readImage(object, place),
+    image: readImage(object, place, listed),
     mountPoint: requiredField(object, 'mount_point', place, readPath),
     writable: optionalField(object, 'read_write', place, readBoolean) ?? false,
     key: readKey(requiredField(object, 'key', place, readObject), below(place, 'key'), listed),
@@ -155,20 +164,47 @@ function readFilesystem(
   };
 }
 
-function readImage(object: JsonObject, place: JsonPlace): string {
-  optionalField(object, 'azure_url_private', place, readBoolean);
+function readImage(object: JsonObject, place: JsonPlace, listed: ListedHosts): ImagePlace {
+  const isPrivate = optionalField(object, 'azure_url_private', place, readBoolean) ?? false;
   const url = optionalField(object, 'azure_url', place, readString);
-  const image = optionalField(object, 'image', place, readPath);
-  if (url === undefined && image !== undefined) return image;
-  if (url !== undefined && image !== undefined) {
+  const path = optionalField(object, 'image', place, readPath);
+  if (url !== undefined && path !== undefined) {
     throw invalidAt(place, 'names two images', { want: 'azure_url or image', got: 'both' });
   }
-  if (url === undefined) throw invalidAt(below(place, 'image'), 'is missing');
-  throw invalidAt(below(place, 'azure_url'), 'is an image elsewhere', {
-    want: 'image: the absolute path of a file or block device',
-    got: url.slice(0, 300),
-    hints: ['show the blob as a file (azmount, blobfuse2) and name that file as image'],
-  });
+  if (path !== undefined) return { kind: 'local', path };
+  if (url === undefined) {
+    throw invalidAt(below(place, 'azure_url'), 'is missing', { want: 'azure_url or image' });
+  }
+  return {
+    kind: 'blob',
+    url: checkedUrl(url, isPrivate, below(place, 'azure_url'), listed),
+    isPrivate,
+  };
+}
+
+/** `https://ACCOUNT/CONTAINER/BLOB`, with a shared access signature where no token is sent. Never told in errors. */
+function checkedUrl(
+  text: string,
+  isPrivate: boolean,
+  place: JsonPlace,
+  listed: ListedHosts,
+): string {
+  const match = /^https:\/\/([^/?#@\s]+)((?:\/[^/?#\s]+){1,100})(\?[^#\s]*)?$/.exec(text);
+  if (match === null || text.length > LIMITS.pathChars || !URL.canParse(text)) {
+    throw invalidAt(place, 'is not the URL of a blob', {
+      want: 'https://ACCOUNT.blob.core.windows.net/CONTAINER/BLOB',
+    });
+  }
+  const [, authority = '', path = '', query = ''] = match;
+  if (path.split('/').some((part) => /^(?:\.|%2e)+$/i.test(part))) {
+    throw invalidAt(place, 'is not in its simplest form', { got: path.slice(0, 200) });
+  }
+  if (isPrivate && query !== '') {
+    throw invalidAt(place, 'has a query besides the token of azure_url_private', {
+      want: 'a shared access signature or azure_url_private, not both',
+    });
+  }
+  return `https://${parseServiceHost(authority, 'storage account', listed)}${path}${query}`;
 }
 
 function readKey(object: JsonObject, place: JsonPlace, listed: ListedHosts): FilesystemKey {

@@ -3,7 +3,7 @@
  * and where their input comes from. Keys go through standard input; no argument, variable or file ever holds one.
  */
 import { LIMITS } from '../core/limits.js';
-import type { EncryptedFilesystem } from './encfs-config.js';
+import { type EncryptedFilesystem, nameOfImage } from './encfs-config.js';
 
 /** A program run. */
 export interface PlannedCommand {
@@ -13,8 +13,25 @@ export interface PlannedCommand {
   readonly stdin?: 'key';
 }
 
+/** A blob that is shown as a file. */
+export interface RemotePlan {
+  /** May hold a shared access signature: secret. */
+  readonly url: string;
+  /** Audience of the access token that it is read with; absent: none. */
+  readonly resource?: string;
+  /** Where the file appears. */
+  readonly folder: string;
+  readonly unmount: PlannedCommand;
+  readonly unmountLater: PlannedCommand;
+}
+
 export interface FilesystemPlan {
   readonly filesystem: EncryptedFilesystem;
+  /** For people. */
+  readonly name: string;
+  /** Path of the file or block device that is opened. */
+  readonly image: string;
+  readonly remote?: RemotePlan;
   /** Private copy of the header: what is checked is what is used, whatever the host does to the image meanwhile. */
   readonly header: string;
   readonly headerBytes: number;
@@ -48,15 +65,20 @@ function planOf(
   index: number,
   workFolder: string,
 ): FilesystemPlan {
-  const { image, mountPoint, writable } = filesystem;
-  const name = `remote-crypt-${index}`;
-  const device = `/dev/mapper/${name}`;
+  const { mountPoint, writable } = filesystem;
+  const mapped = `remote-crypt-${index}`;
+  const device = `/dev/mapper/${mapped}`;
   const link = `.filesystem-${index}`;
   const folder = `${mountPoint.slice(0, mountPoint.lastIndexOf('/'))}/${link}`;
   const header = `${workFolder}/header-${index}`;
-  const run = (...argv: readonly string[]): PlannedCommand => ({ argv });
+  const remote = remoteOf(filesystem, `${workFolder}/blob-${index}`);
+  const image =
+    filesystem.image.kind === 'local' ? filesystem.image.path : `${workFolder}/blob-${index}/data`;
   return {
     filesystem,
+    name: nameOfImage(filesystem.image),
+    image,
+    ...(remote === undefined ? {} : { remote }),
     header,
     headerBytes: LIMITS.luksHeaderBytes,
     device,
@@ -69,15 +91,28 @@ function planOf(
         // No journal of integrity tags: the image is its own.
         '--integrity-no-journal',
         ...(writable ? [] : ['--readonly']),
-        ...[image, name],
+        ...[image, mapped],
       ],
       stdin: 'key',
     },
     mount: run('mount', '-t', 'ext4', '-o', mountOptions(writable), device, folder),
     unmount: run('umount', folder),
     unmountLater: run('umount', '--lazy', folder),
-    close: run('cryptsetup', 'close', name),
-    closeLater: run('cryptsetup', 'close', '--deferred', name),
+    close: run('cryptsetup', 'close', mapped),
+    closeLater: run('cryptsetup', 'close', '--deferred', mapped),
+  };
+}
+
+const run = (...argv: readonly string[]): PlannedCommand => ({ argv });
+
+function remoteOf({ image }: EncryptedFilesystem, folder: string): RemotePlan | undefined {
+  if (image.kind === 'local') return undefined;
+  return {
+    url: image.url,
+    ...(image.isPrivate ? { resource: `https://${new URL(image.url).hostname}` } : {}),
+    folder,
+    unmount: run('umount', folder),
+    unmountLater: run('umount', '--lazy', folder),
   };
 }
 
@@ -90,7 +125,7 @@ function mountOptions(writable: boolean): string {
 export function printEncfsPlan(plans: readonly FilesystemPlan[]): string {
   const blocks = plans.map((plan, index) =>
     [
-      `# ${index}: ${plan.filesystem.image} -> ${plan.filesystem.mountPoint} (${modeOf(plan)})`,
+      `# ${index}: ${plan.name} -> ${plan.filesystem.mountPoint} (${modeOf(plan)})`,
       ...openingLines(plan, index),
       '',
     ].join('\n'),
@@ -100,9 +135,10 @@ export function printEncfsPlan(plans: readonly FilesystemPlan[]): string {
 }
 
 function openingLines(plan: FilesystemPlan, index: number): readonly string[] {
-  const { filesystem, header } = plan;
+  const { filesystem, header, remote } = plan;
   return [
-    `head -c ${plan.headerBytes} ${quote(filesystem.image)} > ${quote(header)}`,
+    ...(remote === undefined ? [] : [`# show ${plan.name} as ${plan.image} (FUSE)`]),
+    `head -c ${plan.headerBytes} ${quote(plan.image)} > ${quote(header)}`,
     `${shellText(plan.dump)}   # must be strong encryption`,
     `# release ${describeKey(filesystem)}`,
     `${shellText(plan.open)} < KEY-${index}`,
@@ -119,6 +155,7 @@ function closingLines(plan: FilesystemPlan): readonly string[] {
     `${shellText(plan.unmount)} || ${shellText(plan.unmountLater)}`,
     `rmdir ${quote(plan.folder)}`,
     `${shellText(plan.close)} || ${shellText(plan.closeLater)}`,
+    ...(plan.remote === undefined ? [] : [shellText(plan.remote.unmount)]),
   ];
 }
 
@@ -142,7 +179,7 @@ export function encfsPlanJson(plans: readonly FilesystemPlan[]): object {
   return {
     format: 'podseal.encfs-plan/v1',
     filesystems: plans.map((plan) => ({
-      image: plan.filesystem.image,
+      image: plan.name,
       mountPoint: plan.filesystem.mountPoint,
       readWrite: plan.filesystem.writable,
       key: describeKey(plan.filesystem),

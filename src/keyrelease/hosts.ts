@@ -4,7 +4,7 @@
  */
 import { ToolError } from '../core/error.js';
 
-export type ServiceKind = 'key vault' | 'attestation service';
+export type ServiceKind = 'key vault' | 'attestation service' | 'storage account';
 
 interface VaultDomain {
   readonly suffix: string;
@@ -21,7 +21,16 @@ const VAULTS: readonly VaultDomain[] = [
   { suffix: '.vault.usgovcloudapi.net', resource: 'https://vault.usgovcloudapi.net' },
   { suffix: '.managedhsm.usgovcloudapi.net', resource: 'https://managedhsm.usgovcloudapi.net' },
 ];
-const ATTESTATION = ['.attest.azure.net', '.attest.azure.us', '.attest.azure.cn'];
+const DOMAINS: Readonly<Record<ServiceKind, readonly string[]>> = {
+  'key vault': VAULTS.map(({ suffix }) => suffix),
+  'attestation service': ['.attest.azure.net', '.attest.azure.us', '.attest.azure.cn'],
+  'storage account': [
+    '.blob.core.windows.net',
+    '.blob.storage.azure.net',
+    '.blob.core.usgovcloudapi.net',
+    '.blob.core.chinacloudapi.cn',
+  ],
+};
 
 /** `HOST[:PORT]`, lower case. */
 export const HOST_PATTERN =
@@ -40,7 +49,7 @@ export function parseServiceHost(text: string, kind: ServiceKind, listed: Listed
     .replace(/^https:\/\//, '')
     .replace(/\/$/, '');
   if (listed.includes(host)) return host;
-  const domains = kind === 'key vault' ? VAULTS.map(({ suffix }) => suffix) : ATTESTATION;
+  const domains = DOMAINS[kind];
   const name = host.replace(/:.*$/, '');
   const known = domains.some((suffix) => name.endsWith(suffix) && name.length > suffix.length);
   if (HOST_PATTERN.test(host) && known) return host;

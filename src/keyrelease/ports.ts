@@ -18,6 +18,14 @@ export interface ServiceAnswer {
 /** Sends one request. Follows no redirect. Throws SERVICE_UNREACHABLE and SERVICE_TIMEOUT. */
 export type SendRequest = (request: ServiceRequest) => Promise<ServiceAnswer>;
 
+/** A request for bytes. */
+export type TransferRequest = Omit<ServiceRequest, 'body'> & { readonly body?: Uint8Array };
+
+export interface BinaryAnswer extends ServiceAnswer {
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
 /** The SNP device of this guest. */
 export interface ReportDevice {
   /**

@@ -10,11 +10,13 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { deriveSymmetricKey } from '../../src/keyrelease/derive.js';
 import {
   makeSyntheticPlatform,
@@ -26,6 +28,7 @@ import {
   parseMeasurement,
   printReleasePolicy,
 } from '../../src/release/release-policy.js';
+import { type BlobServerOptions, startBlobServer } from '../support/blob-server.js';
 import { podseal, ROOT, temporaryFolder } from '../support/cli.js';
 import {
   formatImage,
@@ -50,6 +53,8 @@ let platform: SyntheticPlatform;
 let standIns: StandIns;
 let derived: Buffer;
 const outputs: string[] = [];
+/** What no output may hold, beside the keys. */
+const secrets: string[] = [BEARER, 'identity-header-secret', '"d":', 'Bearer', 'eyJ'];
 const atEnd: (() => void | Promise<void>)[] = [];
 
 const policyFor = (authority: string, measurement: string) =>
@@ -141,13 +146,19 @@ interface Running {
   until(event: string): Promise<void>;
 }
 
-function start(place: Place, entries: readonly Entry[], path = place.system.folder): Running {
+function start(
+  place: Place,
+  entries: readonly Entry[],
+  path = place.system.folder,
+  more: readonly string[] = [],
+): Running {
   const child = spawn(
     process.execPath,
     [
       ...[join(ROOT, 'dist/cli.js'), 'sidecar', 'encfs'],
       ...['--allow-host', standIns.host, '--ca-file', standIns.caFile],
       ...['--fake-evidence-that-proves-nothing', standIns.machine, '--log-level', 'trace'],
+      ...more,
     ],
     {
       env: {
@@ -249,6 +260,68 @@ describe.runIf(hasCryptsetup)('two filesystems', () => {
         }
       }
     }
+  });
+});
+
+/** Showing a blob as a file takes root and the kernel's FUSE; without them this says so and the rest runs. */
+const canMount = hasCryptsetup && process.getuid?.() === 0 && existsSync('/dev/fuse');
+
+describe.runIf(canMount)('an image in a storage account', () => {
+  const REAL = { '-t fuse': { real: true }, 'umount /dev/shm': { real: true } } as const;
+
+  async function startWithBlob(change: object, options: Partial<BlobServerOptions>) {
+    const place = makePlace({ ...REAL });
+    const blob = await startBlobServer(
+      { content: readFileSync(place.images[1]), ...options },
+      onTestFinished,
+    );
+    const entry = {
+      ...place.entries[1],
+      change: { image: undefined, azure_url: blob.url, ...change },
+    };
+    const path = `${place.system.folder}:/usr/bin`;
+    const more = ['--allow-host', blob.host];
+    return { place, blob, running: start(place, [entry], path, more) };
+  }
+
+  it('is shown as a file, opened with a released key, and gone at the end', async () => {
+    // What the machine of the rehearsal gives.
+    const isToken = (token: string) => token === 'rehearsal';
+    const { place, blob, running } = await startWithBlob({ azure_url_private: true }, { isToken });
+    await running.until('ready');
+    // The header, in blocks.
+    expect(blob.requests).toContain('GET bytes=0-524287');
+    expect(blob.requests).toContain('GET bytes=16252928-16777215');
+    const [file = ''] = commandsOf(place).flatMap((text) => /\S+\/blob-0\/data/.exec(text) ?? []);
+    expect(statSync(file).size).toBe(20 << 20);
+    running.child.kill('SIGTERM');
+    expect(await running.ended).toBe(0);
+    expect(existsSync(file)).toBe(false);
+    expect(commandsOf(place).slice(-3)).toEqual([
+      `umount ${place.mounts}/.filesystem-0`,
+      'cryptsetup close remote-crypt-0',
+      `umount ${dirname(file)}`,
+    ]);
+  });
+
+  it('that is not given is told without its signature', async () => {
+    const { place, blob, running } = await startWithBlob({}, { signature: 'sv=1&sig=SIGNED' });
+    blob.failures.push(403);
+    expect(await running.ended).toBe(4);
+    expect(running.output()).toContain('BLOB_REFUSED');
+    expect(running.output()).toContain('Storage Blob Data Reader');
+    expect(commandsOf(place)).toEqual([]);
+    secrets.push('SIGNED');
+  });
+
+  it('with a key that does not open it is taken down again', async () => {
+    const { place, running } = await startWithBlob(
+      { key: { ...configOf(makePlace().entries).azure_filesystems[0]!.key } },
+      {},
+    );
+    expect(await running.ended).toBe(10);
+    expect(running.output()).toContain('ENCFS_KEY_REFUSED');
+    expect(commandsOf(place).at(-1)).toMatch(/^umount \S+\/blob-0$/);
   });
 });
 
@@ -471,7 +544,7 @@ afterAll(async () => {
     key.toString('base64url'),
     key.toString('latin1'),
   ]);
-  for (const secret of [...keys, BEARER, 'identity-header-secret', '"d":', 'Bearer', 'eyJ']) {
+  for (const secret of [...keys, ...secrets]) {
     expect(output).not.toContain(secret);
   }
   const digest = createHash('sha256').update(OCT).digest('hex');

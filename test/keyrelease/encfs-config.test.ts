@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../src/core/error.js';
 import { LIMITS } from '../../src/core/limits.js';
-import { decodeEncfsArgs, readEncfsConfig } from '../../src/keyrelease/encfs-config.js';
+import {
+  decodeEncfsArgs,
+  nameOfImage,
+  readEncfsConfig,
+} from '../../src/keyrelease/encfs-config.js';
 import { buildEncfsPlan, encfsPlanJson, printEncfsPlan } from '../../src/keyrelease/encfs-plan.js';
 import { thrownBy } from '../support/failure.js';
 import { mutate, rollFrom } from '../support/mutate.js';
@@ -47,7 +51,7 @@ describe('the configuration', () => {
     expect(sidecar).toMatchObject({ clientId: 'id', certificates: { kind: 'AzCache' } });
     expect(filesystems).toEqual([
       {
-        image: '/images/one.img',
+        image: { kind: 'local', path: '/images/one.img' },
         mountPoint: '/remotemounts/share1',
         writable: false,
         key: {
@@ -59,7 +63,7 @@ describe('the configuration', () => {
         derivation: { salt: Buffer.from('92a631483ca875aa', 'hex'), label: 'Encryption Key' },
       },
       {
-        image: '/dev/sdb',
+        image: { kind: 'local', path: '/dev/sdb' },
         mountPoint: '/remotemounts/share2',
         writable: true,
         key: {
@@ -100,7 +104,7 @@ describe('the configuration', () => {
       'SERVICE_HOST_REFUSED',
     ],
     ['a salt that is not hex', withEntry({ key_derivation: { salt: 'abc' } }), 'salt is not hex'],
-    ['no image', withEntry({ image: undefined }), 'image is missing'],
+    ['no image', withEntry({ image: undefined }), 'azure_url is missing'],
     ['two images', withEntry({ azure_url: 'https://a.blob.core.windows.net/c/b' }), 'two images'],
     [
       'an unknown certificate source',
@@ -172,6 +176,47 @@ describe('the configuration', () => {
     );
   });
 
+  const URL = 'https://samplename.blob.core.windows.net/private-container/image-encrypted-2.img';
+  const withUrl = (azure_url: string, azure_url_private = false) =>
+    withEntry({ image: undefined, azure_url, azure_url_private });
+
+  it('names blobs of storage accounts, public, private, or with a signature', () => {
+    const imageOf = (value: unknown, listed: readonly string[] = []) =>
+      read(value, listed).filesystems[0]!.image;
+    expect(imageOf(withUrl(URL))).toEqual({ kind: 'blob', url: URL, isPrivate: false });
+    expect(imageOf(withUrl(URL, true))).toEqual({ kind: 'blob', url: URL, isPrivate: true });
+    const signed = imageOf(withUrl(`${URL}?sv=1&sig=SECRET`));
+    expect(signed).toMatchObject({ url: `${URL}?sv=1&sig=SECRET` });
+    expect(nameOfImage(signed)).toBe(URL);
+    const listed = ['localhost:1'];
+    expect(imageOf(withUrl('https://localhost:1/c/b'), listed)).toMatchObject({ kind: 'blob' });
+  });
+
+  it.each([
+    'http://samplename.blob.core.windows.net/c/b',
+    'https://samplename.blob.core.windows.net',
+    'https://samplename.blob.core.windows.net/',
+    'https://evil.example/c/b',
+    'https://blob.core.windows.net.evil.example/c/b',
+    'https://u@samplename.blob.core.windows.net/c/b',
+    'https://samplename.blob.core.windows.net/c/../b',
+    'https://samplename.blob.core.windows.net/c/%2e%2e/b',
+    'https://samplename.blob.core.windows.net/c/b#x',
+    'https://samplename.blob.core.windows.net/c b',
+    'file:///etc/passwd',
+    '/images/x',
+    '',
+  ])('%j is not the URL of a blob', (url) => {
+    const { code } = thrownBy(() => read(withUrl(url)));
+    expect(['ENCFS_CONFIG_INVALID', 'SERVICE_HOST_REFUSED']).toContain(code);
+  });
+
+  it('takes a token or a signature for a blob, not both, and tells neither', () => {
+    const error = thrownBy(() => read(withUrl(`${URL}?sig=SECRET`, true)));
+    expect(error.message).toContain('besides the token');
+    expect(JSON.stringify([error.message, error.want, error.got])).not.toContain('SECRET');
+  });
+
   it('is refused or read, and never anything else, whatever it is', () => {
     const text = Buffer.from(
       JSON.stringify({ azure_info: { identity: {} }, ...withEntry({ read_write: true }) }),
@@ -181,7 +226,7 @@ describe('the configuration', () => {
       try {
         const { filesystems } = readEncfsConfig(changed, 'x', []);
         for (const { mountPoint, image } of filesystems) {
-          expect(`${mountPoint} ${image}`).toMatch(/^\/[^\n]+ \/[^\n]+$/);
+          expect(`${mountPoint} ${nameOfImage(image)}`).toMatch(/^\/[^\n]+ \/[^\n]+$/);
         }
       } catch (error) {
         expect(error, changed).toBeInstanceOf(ToolError);
@@ -209,7 +254,14 @@ const path = fc
   .array(fc.stringMatching(/^[^/\p{Cc}]{1,20}$/u), { minLength: 1, maxLength: 4 })
   .map((parts) => `/mnt/${parts.join('/')}`);
 const filesystem = fc.record({
-  image: path,
+  image: fc.oneof(
+    path.map((local) => ({ kind: 'local' as const, path: local })),
+    path.map((blob) => ({
+      kind: 'blob' as const,
+      url: `https://a.blob.core.windows.net${encodeURI(blob).replace(/[?#]/g, 'x')}?sig=SECRET`,
+      isPrivate: false,
+    })),
+  ),
   mountPoint: path,
   writable: fc.boolean(),
   key: fc.constant({
@@ -231,7 +283,8 @@ describe('the plan', () => {
           const { dump, open, mount, unmount, unmountLater, close, closeLater } = plan;
           const commands = [dump, open, mount, unmount, unmountLater, close, closeLater];
           expect(commands.filter(({ stdin }) => stdin === 'key')).toEqual([open]);
-          expect(open.argv.slice(-2)).toEqual([image, `remote-crypt-${index}`]);
+          const opened = image.kind === 'local' ? image.path : `/work/blob-${index}/data`;
+          expect(open.argv.slice(-2)).toEqual([opened, `remote-crypt-${index}`]);
           expect(open.argv).toContain('luks2');
           expect(open.argv.includes('--readonly')).toBe(!writable);
           expect(open.argv[open.argv.indexOf('--header') + 1]).toBe(plan.header);
@@ -249,6 +302,7 @@ describe('the plan', () => {
         expect(new Set(plans.map(({ header }) => header)).size).toBe(plans.length);
         const printed = printEncfsPlan(plans) + JSON.stringify(encfsPlanJson(plans));
         expect(printed).not.toContain('the-access-token');
+        expect(printed).not.toContain('SECRET');
       }),
       { seed: 11, numRuns: 200 },
     );

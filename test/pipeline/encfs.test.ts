@@ -26,7 +26,7 @@ const METADATA = {
 };
 
 const filesystem = (name: string, type?: 'oct' | 'RSA'): EncryptedFilesystem => ({
-  image: `/images/${name}`,
+  image: { kind: 'local', path: `/images/${name}` },
   mountPoint: `/mnt/${name}`,
   writable: false,
   key: {
@@ -37,7 +37,11 @@ const filesystem = (name: string, type?: 'oct' | 'RSA'): EncryptedFilesystem => 
   },
   derivation: { salt: Buffer.alloc(0), label: 'x' },
 });
-const PLANS = buildEncfsPlan([filesystem('one'), filesystem('two')], '/work');
+const BLOB = {
+  ...filesystem('two'),
+  image: { kind: 'blob', url: 'https://a.blob.core.windows.net/c/b', isPrivate: false },
+} as const;
+const PLANS = buildEncfsPlan([filesystem('one'), BLOB], '/work');
 
 /** How a call goes: throws, or a program ends with this status. */
 type Outcome = 'throws' | number;
@@ -114,6 +118,13 @@ function makeWorld({ outcomes, stopAt, stderr, jwk = JWK, leaves = [] }: WorldOp
       const status = change(call, () => effect?.(argv));
       const stdout = Buffer.from(name === undefined ? JSON.stringify(METADATA) : '');
       return { status, stdout, stderr: stderr ?? Buffer.from('played failure\n') };
+    },
+    show: async ({ folder }) => {
+      change(`show ${folder}`, () => there.add(`mounted ${folder}`).add(`shown ${folder}`));
+      return async () => {
+        calls.push(`end ${folder}`);
+        there.delete(`shown ${folder}`);
+      };
     },
     release: async ({ kid }) => {
       step(`release ${kid}`);

@@ -79,6 +79,12 @@ function material(): Promise<Buffer> {
 
 let certificate: ReturnType<typeof makeServerCertificate> | undefined;
 
+/** The certificate of all servers of a test file. */
+export function serverCertificate(): ReturnType<typeof makeServerCertificate> {
+  certificate ??= makeServerCertificate('localhost', secondsNow());
+  return certificate;
+}
+
 /** The certificate of the services: one for all of a test file, unless they have names of their own. */
 async function signerFor({ names }: StandInOptions): ReturnType<typeof makeServerCertificate> {
   if (names !== undefined) {

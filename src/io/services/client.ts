@@ -5,7 +5,12 @@
 import { createSecureContext } from 'node:tls';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
-import type { SendRequest, ServiceAnswer, ServiceRequest } from '../../keyrelease/ports.js';
+import type {
+  BinaryAnswer,
+  SendRequest,
+  ServiceRequest,
+  TransferRequest,
+} from '../../keyrelease/ports.js';
 import { chooseProxy } from '../registry/proxy.js';
 
 export interface ServiceClientOptions {
@@ -23,8 +28,12 @@ export interface ServiceClientOptions {
   readonly repeat?: boolean;
 }
 
+type AnyRequest = ServiceRequest | TransferRequest;
+
 export interface ServiceClient {
   readonly send: SendRequest;
+  /** As send, for bytes. */
+  readonly transfer: (request: TransferRequest) => Promise<BinaryAnswer>;
   close(): Promise<void>;
 }
 
@@ -43,6 +52,7 @@ export function openServiceClient(options: ServiceClientOptions): ServiceClient 
   };
   return {
     send: async (request) => (await pools()).send(request),
+    transfer: async (request) => (await pools()).transfer(request),
     close: async () => {
       await (await opened)?.close();
     },
@@ -70,7 +80,7 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
     proxies.set(proxy.href, agent);
     return agent;
   };
-  const sendOnce = async (request: ServiceRequest): Promise<ServiceAnswer> => {
+  const sendOnce = async (request: AnyRequest): Promise<BinaryAnswer> => {
     const url = new URL(request.url);
     const signal = AbortSignal.timeout(options.timeoutMs);
     try {
@@ -84,12 +94,13 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
           signal,
         }),
       );
-      return { status: answer.statusCode, body: await readBody(answer.body, url.host) };
+      const body = await readBody(answer.body, url.host);
+      return { status: answer.statusCode, headers: answer.headers, body };
     } catch (error) {
       throw failure(error, url.host, signal.aborted, options.timeoutMs);
     }
   };
-  const send = async (request: ServiceRequest): Promise<ServiceAnswer> => {
+  const send = async (request: AnyRequest): Promise<BinaryAnswer> => {
     const first = sendOnce(request);
     if (options.repeat !== true) return await first;
     return await first.catch((error: ToolError) => {
@@ -99,6 +110,7 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
   };
   return {
     send,
+    transfer: send,
     close: async () => {
       await Promise.all([direct, ...proxies.values()].map((pool) => pool.destroy()));
     },

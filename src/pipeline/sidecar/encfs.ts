@@ -4,7 +4,7 @@
  * done before.
  */
 import { ToolError } from '../../core/error.js';
-import type { FilesystemPlan, PlannedCommand } from '../../keyrelease/encfs-plan.js';
+import type { FilesystemPlan, PlannedCommand, RemotePlan } from '../../keyrelease/encfs-plan.js';
 import { filesystemKey } from '../../keyrelease/filesystem-key.js';
 import { readLuksHeader } from '../../keyrelease/luks-header.js';
 import type { ReleaseOrder } from './release.js';
@@ -36,6 +36,8 @@ export interface EncfsPorts {
   readonly files: EncfsFiles;
   /** Runs a program with `input` on its standard input. Throws ENCFS_COMMAND_FAILED if it cannot run or takes too long. */
   readonly run: (argv: readonly string[], input?: Uint8Array) => Promise<ProgramEnd>;
+  /** Shows a blob as the file `data` of a folder; gives what ends that once it is unmounted. */
+  readonly show: (remote: RemotePlan, writable: boolean) => Promise<() => Promise<void>>;
   /** The released key as JSON text. */
   readonly release: (order: ReleaseOrder) => Promise<string>;
   /** True when the user ended the program. */
@@ -83,7 +85,9 @@ export async function openFilesystems(
 async function openOne(ports: EncfsPorts, plan: FilesystemPlan, undos: Undo[]): Promise<void> {
   const { files, story } = ports;
   const { filesystem } = plan;
-  const { image, mountPoint, writable } = filesystem;
+  const { mountPoint, writable } = filesystem;
+  const image = plan.name;
+  await showImage(ports, plan, undos);
   undos.push(done(() => files.remove(plan.header)));
   const { cipher, integrity = 'none' } = await checkHeader(ports, plan);
   story('header-checked', { image, cipher, integrity });
@@ -98,11 +102,25 @@ async function openOne(ports: EncfsPorts, plan: FilesystemPlan, undos: Undo[]): 
   story('mounted', { image, mountPoint, writable });
 }
 
+/** A blob becomes a file. */
+async function showImage(ports: EncfsPorts, plan: FilesystemPlan, undos: Undo[]): Promise<void> {
+  const { remote } = plan;
+  if (remote === undefined) return;
+  stopIfAsked(ports);
+  const end = await ports.show(remote, plan.filesystem.writable);
+  undos.push(async () => {
+    const left = await unmount(ports, { ...remote, what: plan.name });
+    await end();
+    return left;
+  });
+  ports.story('shown', { image: plan.name });
+}
+
 /** The header, copied to where nobody else writes, and judged there. */
 async function checkHeader(ports: EncfsPorts, plan: FilesystemPlan) {
   stopIfAsked(ports);
-  const { image } = plan.filesystem;
-  const size = await ports.files.copyHead(image, plan.header, plan.headerBytes);
+  const image = plan.name;
+  const size = await ports.files.copyHead(plan.image, plan.header, plan.headerBytes);
   const { status, stdout, stderr } = await ports.run(plan.dump.argv);
   if (status === 0) return readLuksHeader(stdout, image, size);
   throw new ToolError('ENCFS_IMAGE_INVALID', `${image} is no LUKS2 image`, {
@@ -113,7 +131,8 @@ async function checkHeader(ports: EncfsPorts, plan: FilesystemPlan) {
 
 async function openDevice(ports: EncfsPorts, plan: FilesystemPlan, undos: Undo[]): Promise<void> {
   stopIfAsked(ports);
-  const { key: order, image } = plan.filesystem;
+  const image = plan.name;
+  const { key: order } = plan.filesystem;
   const jwk = await ports.release(order);
   stopIfAsked(ports);
   ports.story('key-released', { kid: order.kid, vault: order.vault });
@@ -153,7 +172,7 @@ function openRefusal(status: number, complaint: string, image: string): ToolErro
 }
 
 async function mountDevice(ports: EncfsPorts, plan: FilesystemPlan, undos: Undo[]): Promise<void> {
-  const undo = () => unmount(ports, plan);
+  const undo = () => unmount(ports, { ...plan, what: plan.filesystem.mountPoint });
   try {
     const { status, stderr } = await ports.run(plan.mount.argv);
     if (status !== 0) throw mountRefusal(status, complaintOf(stderr), plan);
@@ -165,8 +184,7 @@ async function mountDevice(ports: EncfsPorts, plan: FilesystemPlan, undos: Undo[
 }
 
 function mountRefusal(status: number, complaint: string, plan: FilesystemPlan): ToolError {
-  const { image } = plan.filesystem;
-  return new ToolError('ENCFS_COMMAND_FAILED', `the filesystem in ${image} cannot be mounted`, {
+  return new ToolError('ENCFS_COMMAND_FAILED', `the filesystem in ${plan.name} cannot be mounted`, {
     got: `status ${status}: ${complaint}`,
     hints: [
       'the image must hold ext4; mounting needs a privileged container',
@@ -176,19 +194,22 @@ function mountRefusal(status: number, complaint: string, plan: FilesystemPlan): 
 }
 
 /** Unmounts; a filesystem that stays in use is cut off, and goes when its last user ends. */
-async function unmount(ports: EncfsPorts, plan: FilesystemPlan): Promise<string | undefined> {
+async function unmount(
+  ports: EncfsPorts,
+  plan: Pick<FilesystemPlan, 'folder' | 'unmount' | 'unmountLater'> & { readonly what: string },
+): Promise<string | undefined> {
   for (let tries = 1; tries <= UNMOUNT_TRIES; tries += 1) {
     if (await succeeds(ports, plan.unmount)) return undefined;
     if (!(await ports.files.isMounted(plan.folder))) return undefined;
     if (tries < UNMOUNT_TRIES) await ports.pause(UNMOUNT_PAUSE_MS);
   }
   await succeeds(ports, plan.unmountLater);
-  return `${plan.filesystem.mountPoint} is still in use`;
+  return `${plan.what} is still in use`;
 }
 
 async function closeDevice(ports: EncfsPorts, plan: FilesystemPlan): Promise<string | undefined> {
   if (await succeeds(ports, plan.close)) {
-    ports.story('closed', { image: plan.filesystem.image });
+    ports.story('closed', { image: plan.name });
     return undefined;
   }
   if (!(await ports.files.exists(plan.device))) return undefined;
