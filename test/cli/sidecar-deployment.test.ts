@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { decodeEncfsArgs } from '../../src/keyrelease/encfs-config.js';
 import { readSidecarArgs } from '../../src/keyrelease/sidecar-args.js';
 import { podseal, ROOT, temporaryFolder } from '../support/cli.js';
 
@@ -12,6 +13,7 @@ const FACTS = JSON.stringify({
   format: 'podseal.image-facts/v1',
   images: [
     'example.azurecr.io/podseal-sidecar:1',
+    'example.azurecr.io/podseal-encfs:1',
     'example.azurecr.io/app:1',
     'mcr.microsoft.com/oss/v2/kubernetes/pause:3.6',
     'mcr.microsoft.com/oss/kubernetes/pause:3.6',
@@ -42,6 +44,7 @@ describe('the manifests', () => {
   it.each([
     ['aks.yaml', 'target aks', 'io.katacontainers.config.agent.policy'],
     ['aci.json', 'target aci', '"ccePolicy": "cGFja2FnZSBwb2xpY3k'],
+    ['aci-encfs.json', 'target aci', '"ccePolicy": "cGFja2FnZSBwb2xpY3k'],
   ])('%s gets a policy under which it starts', async (name, target, written) => {
     const { file, facts } = workFile(name);
     const result = await podseal(['policy', file, '--image-facts', facts]);
@@ -54,6 +57,42 @@ describe('the manifests', () => {
     const [, value = ''] = /SkrSideCarArgs"?,?\s+"?value"?: "?([A-Za-z0-9+/=]+)/.exec(read(name))!;
     expect(readSidecarArgs(value).certificates).toMatchObject({ kind: 'LocalTHIM' });
     expect(read(name)).toContain('http://localhost:8080/key/release');
+  });
+});
+
+describe('the encrypted filesystem helper', () => {
+  it('has the configuration of its file in the template, and a plan', async () => {
+    const [, value = ''] = /"EncfsSideCarArgs",\s+"value": "([A-Za-z0-9+/=]+)"/.exec(
+      read('aci-encfs.json'),
+    )!;
+    expect(JSON.parse(decodeEncfsArgs(value))).toEqual(JSON.parse(read('encfs.json')));
+    const config = join(FOLDER, 'encfs.json');
+    const plan = await podseal(['sidecar', 'encfs', '--config', config, '--dry-run']);
+    expect(plan).toMatchObject({ status: 0, stderr: '' });
+    expect(plan.stdout).toContain('# release data-key of example.vault.azure.net');
+    expect(plan.stdout).toContain('ln -s .filesystem-0 /mnt/remote/share');
+  });
+
+  it('mounts into a volume that the workload has, and it alone has privileges', () => {
+    const [group] = JSON.parse(read('aci-encfs.json')).resources;
+    const [helper, workload] = group.properties.containers.map(
+      ({ properties }: { properties: object }) => properties,
+    );
+    expect(helper.securityContext).toEqual({ privileged: true });
+    expect(workload.securityContext).toBeUndefined();
+    expect(workload.volumeMounts).toEqual(helper.volumeMounts);
+    expect(group.properties.volumes).toEqual([{ name: 'remote', emptyDir: {} }]);
+  });
+
+  it('is the image of the side-car, by digest, with cryptsetup', () => {
+    const lines = read('Dockerfile.encfs').split('\n');
+    expect(lines.filter((line) => /^(ARG|FROM|USER|ENTRYPOINT)/.test(line))).toEqual([
+      'ARG SIDECAR',
+      `FROM \${SIDECAR}`,
+      'USER 0:0',
+      'ENTRYPOINT ["node", "/opt/podseal/dist/cli.js", "sidecar", "encfs"]',
+    ]);
+    expect(lines.join('\n')).toContain('cryptsetup-bin');
   });
 });
 

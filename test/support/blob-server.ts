@@ -1,5 +1,6 @@
 /** A storage account with one page blob on a real socket: strict about ranges, pages, versions and tokens. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type AtEnd, serverCertificate } from './stand-ins.js';
 
