@@ -123,11 +123,18 @@ async function serve(
   plans: readonly FilesystemPlan[],
   context: CommandContext,
 ): Promise<void> {
-  const [{ openLog }, { openKeyPool }, { holdSignals }, { openFilesystems }] = await Promise.all([
+  const [
+    { openLog },
+    { openKeyPool },
+    { holdSignals },
+    { openFilesystems },
+    { keepMemoryOutOfDumps },
+  ] = await Promise.all([
     import('../io/services/log.js'),
     import('../io/services/key-pool.js'),
     import('../io/signals.js'),
     import('../pipeline/sidecar/encfs.js'),
+    import('../io/crash.js'),
   ]);
   const log = openLog(options.logLevel, options.logFile);
   const letGo = holdSignals();
@@ -135,6 +142,11 @@ async function serve(
   try {
     if (guest.fake) {
       log('warning', 'fake-evidence', { hint: 'reports are made up: they prove nothing' });
+    }
+    if (!keepMemoryOutOfDumps()) {
+      log('warning', 'core-files', {
+        hint: 'a crash may write memory: set the limit of cores to 0',
+      });
     }
     const open = await openFilesystems(await openPorts(context, log, guest), plans);
     log('info', 'ready', { filesystems: plans.length });

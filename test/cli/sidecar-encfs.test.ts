@@ -41,7 +41,7 @@ import {
   tryKey,
 } from '../support/played-system.js';
 import { keepSecret, recordChild } from '../support/secrets/record.js';
-import { type StandIns, secondsNow, startStandIns } from '../support/stand-ins.js';
+import { ACCESS_TOKEN, type StandIns, secondsNow, startStandIns } from '../support/stand-ins.js';
 
 const HOST_DATA = 'ab'.repeat(32);
 const SALT = randomBytes(32);
@@ -285,8 +285,7 @@ describe.runIf(canMount)('an image in a storage account', () => {
   }
 
   it('is shown as a file, opened with a released key, and gone at the end', async () => {
-    // What the machine of the rehearsal gives.
-    const isToken = (token: string) => token === 'rehearsal';
+    const isToken = (token: string) => token === ACCESS_TOKEN;
     const { place, blob, running } = await startWithBlob({ azure_url_private: true }, { isToken });
     await running.until('ready');
     // The header, in blocks.
@@ -305,13 +304,14 @@ describe.runIf(canMount)('an image in a storage account', () => {
   });
 
   it('that is not given is told without its signature', async () => {
-    const { place, blob, running } = await startWithBlob({}, { signature: 'sv=1&sig=SIGNED' });
+    const signed = keepSecret(randomBytes(24).toString('base64url'), 'a shared access signature');
+    const { place, blob, running } = await startWithBlob({}, { signature: `sv=1&sig=${signed}` });
     blob.failures.push(403);
     expect(await running.ended).toBe(4);
     expect(running.output()).toContain('BLOB_REFUSED');
     expect(running.output()).toContain('Storage Blob Data Reader');
     expect(commandsOf(place)).toEqual([]);
-    secrets.push('SIGNED');
+    secrets.push(signed);
   });
 
   it('with a key that does not open it is taken down again', async () => {
