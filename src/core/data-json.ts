@@ -114,13 +114,8 @@ function enclose(
   return `${open}${newLine}  ${items.join(`,${newLine}  `)}${newLine}${close}`;
 }
 
-const ASCII = /^[\x00-\x7f]*$/;
-
-/** Order of code points, which is that of UTF-8 bytes; plain texts compare faster as they are. */
-export function compareKeys(a: string, b: string): number {
-  if (ASCII.test(a) && ASCII.test(b)) return a < b ? -1 : a > b ? 1 : 0;
-  return compareBytes(a, b);
-}
+/** Order of code points, which is that of UTF-8 bytes. */
+export const compareKeys = compareBytes;
 
 const ESCAPED = /["\\\x00-\x1f\x7f-\uffff]/g;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {

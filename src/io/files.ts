@@ -1,6 +1,6 @@
 /** Files: bounded reads, and writes that leave either the old file or the complete new one. */
 import { randomBytes } from 'node:crypto';
-import { constants, rmSync } from 'node:fs';
+import { constants, readFileSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readlink, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError } from '../core/error.js';
@@ -65,18 +65,37 @@ export async function readBinaryFile(
   path: string,
   limitBytes: number = LIMITS.textFileBytes,
 ): Promise<Uint8Array> {
+  try {
+    const whole = path === '-' ? undefined : readRegularFile(path, limitBytes);
+    if (whole !== undefined) return whole;
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of await openByteStream(path)) {
     length += chunk.length;
-    if (length > limitBytes) {
-      throw new ToolError('LIMIT_EXCEEDED', `${nameOf(path)} is too large`, {
-        want: `at most ${limitBytes} bytes`,
-      });
-    }
+    if (length > limitBytes) throw tooLarge(path, limitBytes);
     parts.push(chunk);
   }
   return Buffer.concat(parts);
+}
+
+/**
+ * Bytes of a file of the disk, read at once: streams take longer to set up than such a file takes to read. Undefined for
+ * whatever else is or is not at the path, also where the size is not known beforehand.
+ */
+function readRegularFile(path: string, limitBytes: number): Uint8Array | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || found.size === 0) return undefined;
+  if (found.size > limitBytes) throw tooLarge(path, limitBytes);
+  return readFileSync(path);
+}
+
+function tooLarge(path: string, limitBytes: number): ToolError {
+  return new ToolError('LIMIT_EXCEEDED', `${nameOf(path)} is too large`, {
+    want: `at most ${limitBytes} bytes`,
+  });
 }
 
 /** Bytes of a file from its start; `-` is standard input. Throws FILE_NOT_FOUND, at once or while it is read. */

@@ -25,17 +25,13 @@ const KEPT_ANSWERS = 100;
 /** Patterns of all policies: many of them come back in the next one. */
 const compiled = keepPatterns(compileAny);
 const tested = keepPatterns((pattern) => keepAnswers(openPattern(pattern)));
+const matchers = keepPatterns(openMatcher);
 
 /** The functions; each printed line goes to `print`, with its line number in front. */
 export function openRegoBuiltins(print: (line: string) => void): RegoBuiltins {
   return {
-    'podseal.regex.match': (pattern, text) => {
-      if (typeof pattern !== 'string' || typeof text !== 'string') return undefined;
-      const [, start, rest] = PLAIN_START.exec(pattern) ?? [];
-      if (start === undefined || rest === undefined) return tested(pattern)?.(text);
-      const answer = tested(`^${rest}`);
-      return answer && text.startsWith(start) && answer(text.slice(start.length));
-    },
+    'podseal.regex.match': (pattern, text) =>
+      typeof text === 'string' ? matchers(pattern)?.(text) : undefined,
     'podseal.regex.find_all_string_submatch_n': (pattern, text, count) => {
       const found = compiled(pattern);
       const isAsked = typeof text === 'string' && typeof count === 'number';
@@ -74,8 +70,18 @@ function keepPatterns<T>(
   };
 }
 
+type Matcher = (text: string) => boolean;
+
+/** Undefined for what is no pattern. */
+function openMatcher(pattern: string): Matcher | undefined {
+  const [, start, rest] = PLAIN_START.exec(pattern) ?? [];
+  if (start === undefined || rest === undefined) return tested(pattern);
+  const answer = tested(`^${rest}`);
+  return answer && ((text) => text.startsWith(start) && answer(text.slice(start.length)));
+}
+
 /** Whether a text matches. The full engine is loaded only if a pattern or text needs it. */
-function openPattern(pattern: string): (text: string) => boolean {
+function openPattern(pattern: string): Matcher {
   const simple = compileSimpleRegex(pattern);
   let full = simple === undefined ? compileAny(pattern) : undefined;
   return (text) => {
@@ -94,7 +100,7 @@ function compileAny(pattern: string): RE2JS {
 }
 
 /** Answers to the last texts are kept. */
-function keepAnswers(test: (text: string) => boolean): (text: string) => boolean {
+function keepAnswers(test: Matcher): Matcher {
   const answers = new Map<string, boolean>();
   return (text) => {
     const kept = answers.get(text);

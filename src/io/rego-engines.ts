@@ -12,11 +12,12 @@ export interface RegoEngines {
 
 /** Both engines as one. Its `compile` throws ENGINE_ABSENT where neither can run the policy, with both reasons. */
 export function openRegoEngines(engines: RegoEngines = {}): RegoEngine {
-  const { wasm = openWasmEngine(), native = loadNative() } = engines;
+  const { wasm = openWasmEngine() } = engines;
   return {
     async compile(modules, dialect) {
       const loading = await wasm.load(modules);
       if (loading.kind === 'loaded') return loading.policy;
+      const { native = loadNative() } = engines;
       if (native.kind === 'loaded') return openNativeEngine(native).compile(modules, dialect);
       throw new ToolError(
         'ENGINE_ABSENT',

@@ -53,9 +53,14 @@ const ENV_TEXTS = [
 
 const readEnvRule: JsonReader<CceEnvRule> = (value, place) => {
   const rule = readObject(value, place);
-  const texts = ENV_TEXTS.map((key) => [key, optionalField(rule, key, place, readString)] as const);
+  const made: { -readonly [K in keyof CceEnvRule]: CceEnvRule[K] } = {};
+  for (const key of ENV_TEXTS) {
+    const text = optionalField(rule, key, place, readString);
+    if (text !== undefined) made[key] = text;
+  }
   const required = optionalField(rule, 'required', place, readBoolean);
-  return withoutAbsent({ ...Object.fromEntries(texts), required }) as CceEnvRule;
+  if (required !== undefined) made.required = required;
+  return made;
 };
 
 const readMount: JsonReader<CceMount> = (value, place) => {
