@@ -52,20 +52,18 @@ async function selfCheck(
   fragmentsOf: PolicyFragments['fragmentsOf'],
   { notice: notices }: Terminal,
 ): Promise<void> {
-  const [{ checkCceStart }, { printWholePolicy }, { openFrameworkEngine }] = await Promise.all([
+  const [{ checkCceStarts }, { printWholePolicy }, { openFrameworkEngine }] = await Promise.all([
     import('../../pipeline/aci/self-check.js'),
     import('../../pipeline/aci/generate.js'),
     import('../../io/framework-engine.js'),
   ]);
-  const engine = openFrameworkEngine();
-  for (const one of policies) {
+  const candidates = policies.map((one) => {
     const { policy: text, group, covered } = one;
     const subject = `${group.kind} ${group.name ?? ''}`.trim();
     const whole = covered.length === 0 ? {} : { whole: printWholePolicy(one) };
-    const fragments = fragmentsOf(group);
-    const candidate = { text, subject, where: group.at, fragments, ...whole };
-    await checkCceStart(candidate, { engine, notices });
-  }
+    return { text, subject, where: group.at, fragments: fragmentsOf(group), ...whole };
+  });
+  await checkCceStarts(candidates, { engine: openFrameworkEngine(), notices });
 }
 
 function checkAciOptions({ options, target }: AciRun): void {

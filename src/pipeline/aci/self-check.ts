@@ -47,6 +47,31 @@ export function startSteps(
 }
 
 /**
+ * Checks the policies of a run as checkCceStart does. A text that passed without a notice is not tried again: groups of
+ * a copy loop often have the same.
+ */
+export async function checkCceStarts(
+  candidates: readonly CceCandidate[],
+  { engine, notices }: CceSelfCheckPorts,
+): Promise<void> {
+  const passed = new Set<string>();
+  for (const candidate of candidates) {
+    const { text, whole = '', fragments = [] } = candidate;
+    const id = JSON.stringify([text, whole]);
+    if (fragments.length === 0 && passed.has(id)) continue;
+    let isPlain = fragments.length === 0;
+    await checkCceStart(candidate, {
+      engine,
+      notices: (notice) => {
+        isPlain = false;
+        notices(notice);
+      },
+    });
+    if (isPlain) passed.add(id);
+  }
+}
+
+/**
  * Throws POLICY_SELF_CHECK_FAILED for a policy under which its group would not start in a guest of `guestId`, and
  * POLICY_UNREADABLE for a text that is no policy. Where nothing can tell (a fragment or side-car policy, an engine that is
  * not there), a notice says so.

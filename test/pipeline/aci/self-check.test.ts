@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
 import type { JsonObject } from '../../../src/core/json.js';
 import type { Notice } from '../../../src/core/notice.js';
 import { openFrameworkEngine } from '../../../src/io/framework-engine.js';
-import { checkCceStart, startSteps } from '../../../src/pipeline/aci/self-check.js';
+import { checkCceStart, checkCceStarts, startSteps } from '../../../src/pipeline/aci/self-check.js';
 import { requireCceDocument } from '../../../src/policy/aci/read-policy.js';
 import { CceSession } from '../../../src/rego/aci/session.js';
 import { CONTAINER, policyText } from '../../policy/aci/sample-policy.js';
@@ -91,6 +91,36 @@ describe('the self-check of CCE policies', () => {
     );
     expect(error).toBeUndefined();
     expect(notices).toMatchObject([{ code: 'container-without-command' }]);
+  });
+});
+
+describe('the self-check of several policies', () => {
+  /** Checks them together; what is said of them. */
+  async function checkAll(texts: readonly string[]): Promise<readonly Notice[]> {
+    const notices: Notice[] = [];
+    const candidates = texts.map((text, i) => ({ text, subject: `group ${i}`, where: 'arm.json' }));
+    await checkCceStarts(candidates, { engine, notices: (notice) => notices.push(notice) });
+    return notices;
+  }
+
+  it('tries a text once, unless there is something to say of it', async () => {
+    const enforce = vi.spyOn(CceSession.prototype, 'enforce');
+    await checkAll([policyText()]);
+    const steps = enforce.mock.calls.length;
+    await checkAll([policyText(), policyText(), policyText()]);
+    expect(enforce).toHaveBeenCalledTimes(2 * steps);
+    await checkAll([policyText(), policyText({ api_version: '0.10.0' })]);
+    expect(enforce.mock.calls.length).toBeGreaterThan(3 * steps);
+    enforce.mockRestore();
+    const silent = policyText({ containers: [{ ...CONTAINER, command: null }] });
+    expect(await checkAll([silent, silent])).toHaveLength(2);
+  });
+
+  it('refuses each that does not start', async () => {
+    const wrong = policyText({ framework_version: '9.0.0' });
+    await expect(checkAll([policyText(), wrong])).rejects.toMatchObject({
+      message: expect.stringContaining('group 1 would not start'),
+    });
   });
 });
 
