@@ -80,7 +80,9 @@ export function oneOf<T extends string>(words: readonly T[]): JsonReader<T> {
 export function arrayOf<T>(read: JsonReader<T>): JsonReader<readonly T[]> {
   return (value, place) => {
     if (!Array.isArray(value)) throw wrongType(value, 'an array', place);
-    return value.map((element: JsonValue, index) => read(element, below(place, index)));
+    return value.map((element: JsonValue, index) =>
+      isPlainFor(read, element) ? (element as T) : read(element, below(place, index)),
+    );
   };
 }
 
@@ -92,7 +94,14 @@ export function optionalField<T>(
   read: JsonReader<T>,
 ): T | undefined {
   const value = object[key];
-  return value === undefined || value === null ? undefined : read(value, below(place, key));
+  if (value === undefined || value === null) return undefined;
+  return isPlainFor(read, value) ? (value as T) : read(value, below(place, key));
+}
+
+/** True where a reader gives the value back as it is, so that nobody asks for its place: most values are such texts. */
+function isPlainFor(read: JsonReader<unknown>, value: JsonValue): boolean {
+  if (read === readString) return typeof value === 'string';
+  return read === readBoolean && typeof value === 'boolean';
 }
 
 /** The field `key`, which must be there. */
