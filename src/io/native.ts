@@ -29,9 +29,9 @@ export interface NativeRegoPolicy {
   ): { readonly value?: string; readonly error?: string; readonly prints: readonly string[] };
 }
 
-/** The addon, or why there is none. */
+/** The addon and its file, or why there is none. */
 export type NativeState =
-  | { readonly kind: 'loaded'; readonly addon: NativeAddon }
+  | { readonly kind: 'loaded'; readonly addon: NativeAddon; readonly file: string }
   | { readonly kind: 'absent'; readonly reason: string };
 
 const FILE = packagePath('native/podseal.node');
@@ -46,7 +46,7 @@ export function loadNative(
   try {
     const addon = createRequire(import.meta.url)(file) as Partial<NativeAddon>;
     const found = typeof addon.abi === 'function' ? addon.abi() : undefined;
-    if (found === ABI) return { kind: 'loaded', addon: addon as NativeAddon };
+    if (found === ABI) return { kind: 'loaded', addon: addon as NativeAddon, file };
     return absent(`it has interface ${found ?? 'none'} instead of ${ABI}`);
   } catch (cause) {
     return absent(`it cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`);

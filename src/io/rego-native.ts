@@ -1,6 +1,7 @@
 /** The Rego engine of the native addon: regorus, as kata agents carry it. It takes any policy text. */
 import { ToolError } from '../core/error.js';
 import { type JsonObject, type JsonValue, parseJson } from '../core/json.js';
+import { mayRunDeep } from '../core/rego-depth.js';
 import type {
   RegoDialect,
   RegoEngine,
@@ -8,30 +9,36 @@ import type {
   RegoModule,
   RegoPolicy,
 } from '../rego/ports.js';
-import { loadNative, type NativeAddon, type NativeRegoPolicy, type NativeState } from './native.js';
+import { loadNative, type NativeRegoPolicy, type NativeState } from './native.js';
+import { IsolatedRegoPolicy } from './rego-isolated.js';
 
 /** Longest evaluation. The largest policies that fit in an annotation take well below a second. */
 const TIME_LIMIT_MS = 30_000;
 
 /** The engine of the addon. Throws ENGINE_ABSENT with the reason if there is no addon. */
 export function openNativeEngine(state: NativeState = loadNative()): RegoEngine {
-  if (state.kind === 'loaded') return new NativeEngine(state.addon);
+  if (state.kind === 'loaded') return new NativeEngine(state);
   throw new ToolError('ENGINE_ABSENT', `native part is missing: ${state.reason}`, {
     hints: ['run npm run build where cargo is installed'],
   });
 }
 
-class NativeEngine implements RegoEngine {
-  readonly #addon: NativeAddon;
+type LoadedNative = Extract<NativeState, { kind: 'loaded' }>;
 
-  constructor(addon: NativeAddon) {
-    this.#addon = addon;
+class NativeEngine implements RegoEngine {
+  readonly #native: LoadedNative;
+
+  constructor(native: LoadedNative) {
+    this.#native = native;
   }
 
   async compile(modules: readonly RegoModule[], dialect: RegoDialect): Promise<RegoPolicy> {
     const options = { v0: dialect === 'v0', timeLimitMs: TIME_LIMIT_MS };
+    const { addon, file } = this.#native;
     try {
-      return new LoadedPolicy(new this.#addon.RegoPolicy(modules, options));
+      const policy = new addon.RegoPolicy(modules, options);
+      const isDeep = mayRunDeep(modules.map(({ text }) => text));
+      return new LoadedPolicy(isDeep ? new IsolatedRegoPolicy(file, modules, options) : policy);
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
       throw new ToolError('POLICY_UNREADABLE', inOneLine(problem), { cause });
@@ -61,7 +68,7 @@ class LoadedPolicy implements RegoPolicy {
 }
 
 /** How the engine words a problem: the place, the line of the policy, which may be long and secret, and what is wrong. */
-const PROBLEM = /^(.*?)\n?--> (\S+:\d+:\d+)\n.*\nerror: ([^\n]*)$/s;
+const PROBLEM = /^(.*?)\n?--> (\S+:\d+:\d+)\n.*?\nerror: ([^\n]*)/s;
 
 /** `... agent_policy:7:12: what is wrong`, without the line itself. */
 function inOneLine(problem: string): string {
