@@ -216,3 +216,13 @@ function isSignedToken(token: string): boolean {
  * variable -> where its value comes from, e.g. `Secret/db`.
  */
 export type SecretVariables = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+/** Names for values that are never shown: the same for the same value, so that one can tell that it changed. */
+export function secretNamer(): (value: string) => string {
+  const names = new Map<string, string>();
+  return (value) => {
+    const name = names.get(value) ?? `(secret ${names.size + 1})`;
+    names.set(value, name);
+    return name;
+  };
+}

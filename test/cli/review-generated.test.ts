@@ -134,7 +134,9 @@ describe.each(GUESTS)('policies of %s', (guest) => {
     ]);
     const shown = await run('show', 'arm.json');
     expect(shown.stdout).toContain('["work","--all"]');
-    write('changed.json', read('arm.json').replace('"--all"', '"--none"'));
+    expect(shown.stdout).toContain('DB=(secret 1)');
+    const changed = read('arm.json').replace('"--all"', '"--none"').replace('tiger', 'lion');
+    write('changed.json', changed);
     const check = await policy('changed.json', '--guest', guest, '--check');
     expect([check.status, check.stdout]).toEqual([
       11,
@@ -142,6 +144,10 @@ describe.each(GUESTS)('policies of %s', (guest) => {
     ]);
     expect(check.stdout).toContain('before: ["work","--all"]');
     expect(check.stdout).toContain('after:  ["work","--none"]');
+    expect(check.stdout).toMatch(
+      /variable DB has another value\n.*before: DB=\(secret 1\)\n.*after: {2}DB=\(secret 2\)/,
+    );
+    expect(shown.stdout + check.stdout).not.toMatch(/tiger|lion/);
   });
 
   it('in a pod of a virtual node, a tag told once, where it stands', async () => {
@@ -157,6 +163,9 @@ describe.each(GUESTS)('policies of %s', (guest) => {
     expect(stdout).not.toContain('tiger');
     const [first] = findings.filter(({ id }) => id === 'image-mutable-tag');
     expect(first?.place).toEqual({ file: 'pod.yaml', line: 7, column: 26 });
+    const shown = await run('show', 'pod.yaml', '--json');
+    expect(shown.stdout).toContain('DB=(secret 1)');
+    expect(shown.stdout).not.toContain('tiger');
     const debug = await policy('pod.yaml', '--guest', guest, '--check', '--debug-mode', '--json');
     const { policies, summary } = JSON.parse(debug.stdout);
     expect([debug.status, summary]).toMatchObject([11, { added: 4, widened: 2, changed: 0 }]);

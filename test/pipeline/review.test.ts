@@ -286,7 +286,7 @@ describe('checks of manifests', () => {
     const other = await generateAci({ ...aciRequest(group), stdio: false }, plainAciPorts());
     const results = [undefined, '', made[0]?.value, other[0]?.value, 'AAAA', 'A', '[x]'].map(
       (existing) => {
-        const [one] = checkedAciPolicies(made, 'vn2');
+        const [one] = checkedAciPolicies([], made, 'vn2');
         return checkPolicies([{ ...one!, existing }], base, () => {})[0]!;
       },
     );
@@ -319,6 +319,25 @@ describe('checks of manifests', () => {
     const found = check({ [AGENT]: base64(`${policy}\n`) });
     expect(found).toMatchObject({ isSame: false, differences: [] });
     expect(hasDifference([found], 'any')).toBe(true);
+  });
+});
+
+describe('values of secrets', () => {
+  it('are shown by names that tell them apart', () => {
+    const sealed = (value: string) => {
+      const secret = editJson(data, ['containers', 1, 'OCI', 'Process', 'Env', 0], `DB=${value}`);
+      const text = `${RULES}\npolicy_data := ${secret}`;
+      const env = 'env: [{name: DB, valueFrom: {secretKeyRef: {name: db, key: k}}}]';
+      return pod('p', { [AGENT]: base64(text) }).replace('"app:1"', `"app:1", ${env}`);
+    };
+    const shown = JSON.stringify(showJson('file', showInput(read(sealed('tiger')), base)));
+    expect(shown).toContain('(secret 1)');
+    const [found] = diff(sealed('tiger'), sealed('lion'));
+    expect(found?.differences).toMatchObject([
+      { message: 'variable DB has another value', before: '(secret 1)', after: '(secret 2)' },
+    ]);
+    expect(shown + JSON.stringify(found)).not.toMatch(/tiger|lion/);
+    expect(diff(sealed('tiger'), sealed('tiger'))).toMatchObject([{ isSame: true }]);
   });
 });
 

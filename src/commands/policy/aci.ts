@@ -156,7 +156,8 @@ async function check(delivery: Delivery): Promise<void> {
     import('../../pipeline/review.js'),
     import('./check.js'),
   ]);
-  await printCheck(checkedAciPolicies(delivery.policies, delivery.target), delivery);
+  const { inputs, policies, target } = delivery;
+  await printCheck(checkedAciPolicies(inputs, policies, target), delivery);
 }
 
 /** Gives the product in the forms that are wanted. */

@@ -18,8 +18,6 @@ export interface ManifestAudit {
   readonly findings: readonly Finding[];
   /** Images of confidential pods, each once, with their first place. */
   readonly images: readonly { readonly image: string; readonly at: string }[];
-  /** Variables whose values come from Secrets, by workload. */
-  readonly secrets: ReadonlyMap<string, SecretVariables>;
 }
 
 interface AuditedObject {
@@ -64,8 +62,14 @@ export function auditManifest(text: string, file: string, policyKeys: PolicyKeys
   return {
     findings: sortFindings(hits.map(manifestFinding)),
     images: [...images.values()].toReversed(),
-    secrets: new Map(pods.map(({ subject, pod }) => [subject, secretsOf(pod)])),
   };
+}
+
+/** Variables of the pods of a manifest whose values come from Secrets, by workload. Throws what parseYaml throws. */
+export function manifestSecrets(text: string, file: string): ReadonlyMap<string, SecretVariables> {
+  const objects = parseYaml(text, file).flatMap(objectsOf);
+  const pods = objects.flatMap((object) => podOf(object, [], new Set()));
+  return new Map(pods.map(({ subject, pod }) => [subject, secretsOf(pod)]));
 }
 
 function objectsOf(document: YamlDocument): readonly AuditedObject[] {

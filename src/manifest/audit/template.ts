@@ -12,8 +12,6 @@ import { type ManifestAuditId, type ManifestHit, manifestFinding } from './rules
 export interface TemplateAudit {
   /** Worst first. */
   readonly findings: readonly Finding[];
-  /** Variables that the template gives as secure values, by group. */
-  readonly secrets: ReadonlyMap<string, SecretVariables>;
   /** How many container groups there are. */
   readonly groups: number;
 }
@@ -38,9 +36,15 @@ export function auditTemplate(text: string, file: string): TemplateAudit {
   const groups = findGroups(document, document.root, '');
   return {
     findings: sortFindings(groups.flatMap(auditGroup).map(manifestFinding)),
-    secrets: new Map(groups.map(({ subject, node }) => [subject, secretsOf(node)])),
     groups: groups.length,
   };
+}
+
+/** Variables that a template gives as secure values, by group. Throws what parseArmFile throws. */
+export function templateSecrets(text: string, file: string): ReadonlyMap<string, SecretVariables> {
+  const document = parseArmFile(text, file);
+  const groups = findGroups(document, document.root, '');
+  return new Map(groups.map(({ subject, node }) => [subject, secretsOf(node)]));
 }
 
 function findGroups(document: JsonDocument, node: JsonNode, path: string): readonly Group[] {

@@ -77,8 +77,7 @@ export async function auditInput(
   const audit = auditDocument(input);
   const toldImages = new Set(audit.images.map(({ image }) => image));
   const ofPolicies = policies.flatMap((one) => {
-    const { workload: subject, where } = one;
-    const secrets = audit.secrets.get(subject) ?? new Map<string, never>();
+    const { workload: subject, where, secrets = new Map<string, never>() } = one;
     const context = { subject, place: parsePlace(where), secrets };
     return one.family === 'cce'
       ? auditCcePolicy(one.policy, { ...base, ...context, toldImages })
@@ -100,7 +99,7 @@ export async function auditInput(
 /** The audit of what carries the policies. Throws POLICY_UNREADABLE for a template without container groups. */
 function auditDocument({ file, manifest, template, policies }: ReviewInput): ManifestAudit {
   if (manifest !== undefined) return auditManifest(manifest, file, POLICY_KEYS);
-  if (template === undefined) return { findings: [], images: [], secrets: new Map() };
+  if (template === undefined) return { findings: [], images: [] };
   const { groups, ...audit } = auditTemplate(template, file);
   if (groups > 0 || policies.length > 0) return { ...audit, images: [] };
   throw new ToolError('POLICY_UNREADABLE', `${file} holds neither a policy nor a container group`, {

@@ -3,10 +3,14 @@ import type { Sha256Hex } from '../../core/digest.js';
 import { ToolError } from '../../core/error.js';
 import type { Difference } from '../../core/finding.js';
 import type { NoticeSink } from '../../core/notice.js';
+import type { SecretVariables } from '../../core/secret.js';
 import { readAnnotation } from '../../manifest/annotate.js';
+import { manifestSecrets } from '../../manifest/audit/audit.js';
+import { templateSecrets } from '../../manifest/audit/template.js';
 import type { ManifestInput } from '../../manifest/kubernetes/read-manifest.js';
 import type { GeneratedPolicy } from '../../pipeline.js';
 import type { GeneratedAciPolicy } from '../aci/generate.js';
+import type { AciInput } from '../aci/sources.js';
 import type { ReviewBase } from './base.js';
 import { comparePair, type PolicyDiff } from './diff.js';
 import { type PolicyOrigin, readEncoded } from './read.js';
@@ -31,7 +35,8 @@ export function checkedKataPolicies(
     const { file } = placement;
     const existing = readAnnotation(texts.get(file) ?? '', { ...placement, key }, file);
     const title = titleOf(kind, namespace, name ?? generateName);
-    return { workload: title, where: at, existing, value, measurement };
+    const secrets = manifestSecrets(texts.get(file) ?? '', file).get(title) ?? new Map();
+    return { workload: title, where: at, secrets, existing, value, measurement };
   });
 }
 
@@ -40,15 +45,25 @@ export function checkedKataPolicies(
  * has no place for a policy: it would never hold one.
  */
 export function checkedAciPolicies(
+  inputs: readonly AciInput[],
   generated: readonly GeneratedAciPolicy[],
   target: 'aci' | 'vn2',
 ): readonly CheckedPolicy[] {
+  const secretsOf = new Map(inputs.map((input) => [input.file, allSecrets(input, target)]));
   return generated.map(({ group, value, measurement }) => {
     const { source, kind, namespace, name, at, existingPolicy, placement } = group;
     if (placement === undefined) throw noPlace(at);
     const workload = titleOf(source === 'arm' ? 'containerGroup' : kind, namespace, name);
-    return { workload, where: at, target, existing: existingPolicy, value, measurement };
+    const secrets = secretsOf.get(placement.file) ?? new Map<string, never>();
+    return { workload, where: at, target, secrets, existing: existingPolicy, value, measurement };
   });
+}
+
+/** Those of all workloads of a file under one name: names of groups and containers may be expressions. */
+function allSecrets({ file, text }: AciInput, target: 'aci' | 'vn2'): SecretVariables {
+  const byWorkload = target === 'aci' ? templateSecrets(text, file) : manifestSecrets(text, file);
+  const variables = [...byWorkload.values()].flatMap((of) => [...of.values()]);
+  return new Map([['', new Map(variables.flatMap((one) => [...one]))]]);
 }
 
 function noPlace(where: string): ToolError {

@@ -6,6 +6,7 @@ import { compareCcePolicies } from '../../policy/aci/differences.js';
 import { compareKataPolicies } from '../../policy/kata/compare.js';
 import type { ReviewBase } from './base.js';
 import type { ReviewedPolicy, ReviewInput } from './read.js';
+import { redactPolicies } from './redact.js';
 
 /** The policies of one workload. */
 export interface PolicyDiff {
@@ -86,7 +87,8 @@ export function comparePair(
   }
   const isSame = before.measurement === after.measurement && before.kind === after.kind;
   if (isSame) return { workload, ...sides, isSame, differences: [] };
-  const differences = [...compareCarriers(before, after), ...compareMeaning(before, after, base)];
+  const [old = before, fresh = after] = redactPolicies([before, after]);
+  const differences = [...compareCarriers(before, after), ...compareMeaning(old, fresh, base)];
   return {
     workload,
     ...sides,

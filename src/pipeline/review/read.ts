@@ -2,6 +2,9 @@
 import { type Sha256Hex, sha256Hex } from '../../core/digest.js';
 import { ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
+import type { SecretVariables } from '../../core/secret.js';
+import { manifestSecrets } from '../../manifest/audit/audit.js';
+import { templateSecrets } from '../../manifest/audit/template.js';
 import type { EmbeddedPolicy } from '../../manifest/embedded.js';
 import type { MeasuredKind, Measurement } from '../../measurement/host-data.js';
 import { POLICY_KEY } from '../../measurement/initdata.js';
@@ -32,6 +35,8 @@ interface MeasuredPolicy {
   readonly target?: EmbeddedPolicy['target'];
   readonly kind: MeasuredKind;
   readonly algorithm: InitdataAlgorithm;
+  /** Variables whose values the manifest keeps in secrets. */
+  readonly secrets?: SecretVariables;
   /** HOST_DATA: 64 lower-case hex digits. */
   readonly measurement: Sha256Hex;
   /** The policy text. */
@@ -60,17 +65,18 @@ export function readReviewInput(bytes: Uint8Array, file: string, notices: Notice
     const measurement = measurePolicyBytes(bytes, file, notices);
     return { file, policies: [readMeasured(measurement, file, { workload: '', where: file })] };
   }
-  const policies = embedded.map(({ value, target, workload, at }) =>
-    readEncoded(value, { workload, where: at, target }, notices),
-  );
   const text = new TextDecoder().decode(bytes);
-  return isTemplateText(text)
-    ? { file, template: text, policies }
-    : { file, manifest: text, policies };
+  const isTemplate = isTemplateText(text);
+  const secrets = isTemplate ? templateSecrets(text, file) : manifestSecrets(text, file);
+  const policies = embedded.map(({ value, target, workload, at }) => {
+    const own = secrets.get(workload) ?? new Map<string, never>();
+    return readEncoded(value, { workload, where: at, target, secrets: own }, notices);
+  });
+  return isTemplate ? { file, template: text, policies } : { file, manifest: text, policies };
 }
 
 /** Where a policy stands. */
-export type PolicyOrigin = Pick<MeasuredPolicy, 'workload' | 'where' | 'target'>;
+export type PolicyOrigin = Pick<MeasuredPolicy, 'workload' | 'where' | 'target' | 'secrets'>;
 
 /** The policy in the value of an annotation. Throws POLICY_UNREADABLE. */
 export function readEncoded(

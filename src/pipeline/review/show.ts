@@ -7,6 +7,7 @@ import { describeKataPolicy, type KataDescription } from '../../policy/kata/desc
 import { kataPolicyBlocks } from '../../policy/kata/describe-page.js';
 import type { ReviewBase } from './base.js';
 import type { InitdataPart, ReviewedPolicy, ReviewInput } from './read.js';
+import { redactPolicies } from './redact.js';
 
 interface ShownFrame {
   readonly workload?: string;
@@ -29,7 +30,9 @@ export function showInput(
   { file, policies }: ReviewInput,
   base: ReviewBase,
 ): readonly ShownPolicy[] {
-  if (policies.length > 0) return policies.map((policy) => showPolicy(policy, base));
+  if (policies.length > 0) {
+    return redactPolicies(policies).map((policy) => showPolicy(policy, base));
+  }
   throw new ToolError('POLICY_UNREADABLE', `${file} holds no policy that can be shown`, {
     where: file,
     hints: [`podseal policy ${file} writes one into a manifest`],

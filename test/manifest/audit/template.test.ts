@@ -1,6 +1,6 @@
 /** Container groups without a policy are found where they stand, and so are the variables with secure values. */
 import { describe, expect, it } from 'vitest';
-import { auditTemplate } from '../../../src/manifest/audit/template.js';
+import { auditTemplate, templateSecrets } from '../../../src/manifest/audit/template.js';
 
 const group = (name: string, properties: object, type = 'containerGroups') => ({
   type: `Microsoft.ContainerInstance/${type}`,
@@ -58,9 +58,8 @@ describe('auditTemplate', () => {
       { name: 'PLAIN', value: 'x' },
     ];
     const container = (name: string) => ({ name, properties: { environmentVariables } });
-    const { secrets } = audit(
-      group('web', { containers: [container('a')], initContainers: [container('b')] }),
-    );
+    const web = group('web', { containers: [container('a')], initContainers: [container('b')] });
+    const secrets = templateSecrets(JSON.stringify({ resources: [web] }), 'a.json');
     const variables = new Map([['DB', 'a secureValue']]);
     expect(secrets).toEqual(
       new Map([
