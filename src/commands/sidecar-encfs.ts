@@ -60,7 +60,7 @@ An oct key of 32 bytes opens an image as it is; of an RSA key HKDF-SHA256 makes 
 An image is made by:
   cryptsetup luksFormat --type luks2 data.img --key-file KEY --batch-mode --sector-size 4096 \\
     --cipher aes-xts-plain64 --pbkdf pbkdf2 --pbkdf-force-iterations 1000
-Add --integrity hmac-sha256 where whoever stores it must not swap or roll back blocks unseen.
+Add --integrity hmac-sha256 where whoever stores it must not change or swap blocks unseen (old ones can be put back).
 
 All filesystems are open, or none: a failure closes those that are. The exit status is 0 after SIGTERM, 10 if a key is
 not released or does not open its image, 5 if a header asks for something else than strong encryption.

@@ -38,7 +38,7 @@ const KEY_BYTES = 32;
 /** What a header says about the image that it is for. */
 export interface LuksHeader {
   readonly cipher: string;
-  /** Kind of the integrity tags; absent: whoever stores the image can swap and roll back its blocks unseen. */
+  /** Kind of the integrity tags; absent: whoever stores the image can change and swap its blocks unseen. */
   readonly integrity?: string;
   /** Bytes in front of the data. */
   readonly dataOffset: number;
