@@ -7,9 +7,9 @@ import type { Explanation } from '../pipeline/explain.js';
 import type { OpenedPolicy } from '../pipeline/open-policy.js';
 import type { ErrorText } from '../rego/error-text.js';
 import type { LoggedRequest } from '../rego/request-log.js';
-import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
+import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
 import { printExplanation } from './explain/print.js';
-import { openEngine, refuseCceOptions, requireRequests } from './options.js';
+import { addPolicyOptions, openEngine, refuseCceOptions, requireRequests } from './options.js';
 
 interface ExplainOptions {
   readonly fromError?: string;
@@ -38,18 +38,8 @@ export function addExplainCommand(program: Command, context: CommandContext): vo
     )
     .optionsGroup('Requests:')
     .option('--from-error <file>', 'the text of an error as kubelet, containerd or a log prints it')
-    .option('--line <number>', 'explain the request of this line only')
-    .optionsGroup('Policy:')
-    .option('--workload <name>', 'the workload of a manifest with several policies')
-    .option(
-      '--guest <profile>',
-      'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1; framework-0.3.0, framework-0.5.0',
-    )
-    .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)')
-    .optionsGroup('CCE policies:')
-    .option('--fragment <file>', 'signed fragment to load first (repeatable, in order)', collect)
-    .option('--trust-list <file>', 'signed trust list to load before fragments', collect)
-    .option('--os <system>', 'guest system: linux or windows (default: that of the containers)');
+    .option('--line <number>', 'explain the request of this line only');
+  addPolicyOptions(command);
   addOutputOptions(command)
     .addHelpText(
       'after',

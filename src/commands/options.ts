@@ -1,8 +1,10 @@
-/** Values of options that several commands share. */
+/** Options that several commands share, and their values. */
+import type { Command } from 'commander';
 import { ToolError } from '../core/error.js';
 import type { LayerFormat } from '../image/types.js';
 import type { GuestOs } from '../rego/aci/guest-data.js';
 import type { RegoEngine } from '../rego/ports.js';
+import { collect } from './context.js';
 
 const FORMATS: Readonly<Record<string, LayerFormat>> = {
   aci: 'ext4',
@@ -47,6 +49,22 @@ export function readOs(os: string): GuestOs {
     want: '--os linux or windows',
     got: os,
   });
+}
+
+/** Adds the options of commands that decide requests: which policy, by which guest and engine, with which fragments. */
+export function addPolicyOptions(command: Command): Command {
+  return command
+    .optionsGroup('Policy:')
+    .option('--workload <name>', 'the workload of a manifest with several policies')
+    .option(
+      '--guest <profile>',
+      'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1; framework-0.3.0, framework-0.5.0',
+    )
+    .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)')
+    .optionsGroup('CCE policies:')
+    .option('--fragment <file>', 'signed fragment to load first (repeatable, in order)', collect)
+    .option('--trust-list <file>', 'signed trust list to load before fragments', collect)
+    .option('--os <system>', 'guest system: linux or windows (default: that of the containers)');
 }
 
 /** Values of options that count for CCE policies alone. */

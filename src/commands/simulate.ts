@@ -6,8 +6,8 @@ import type { Terminal } from '../io/terminal.js';
 import type { OpenedPolicy } from '../pipeline/open-policy.js';
 import type { SimulatedDecision, SimulatedRequest } from '../pipeline/simulate.js';
 import type { RegoEngine } from '../rego/ports.js';
-import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
-import { openEngine, refuseCceOptions, requireRequests } from './options.js';
+import { addOutputOptions, type CommandContext, readOutputOptions } from './context.js';
+import { addPolicyOptions, openEngine, refuseCceOptions, requireRequests } from './options.js';
 import type { CceSimulateOptions } from './simulate/cce.js';
 
 interface SimulateOptions extends CceSimulateOptions {
@@ -34,18 +34,8 @@ export function addSimulateCommand(program: Command, context: CommandContext): C
     )
     .optionsGroup('Requests:')
     .option('--synthesize', 'make up the requests of a whole start of the workload instead')
-    .option('--emit-requests', 'print the made-up requests as JSON lines; decide nothing')
-    .optionsGroup('Policy:')
-    .option('--workload <name>', 'the workload of a manifest with several policies')
-    .option(
-      '--guest <profile>',
-      'guest version: azl1, azl3, azl5, aks-3.15, msft-main, kata-4.1; framework-0.3.0, framework-0.5.0',
-    )
-    .option('--engine <engine>', 'native or wasm (default: the one that can run the policy)')
-    .optionsGroup('CCE policies:')
-    .option('--fragment <file>', 'signed fragment to load first (repeatable, in order)', collect)
-    .option('--trust-list <file>', 'signed trust list to load before fragments', collect)
-    .option('--os <system>', 'guest system: linux or windows (default: that of the containers)');
+    .option('--emit-requests', 'print the made-up requests as JSON lines; decide nothing');
+  addPolicyOptions(command);
   addOutputOptions(command)
     .addHelpText(
       'after',

@@ -16,6 +16,7 @@ import {
 import { type ImageReference, parseReference, referenceKey } from '../core/reference.js';
 import type { ImageSource } from '../image/types.js';
 import { type ArchiveKind, openImageArchive } from './archives.js';
+import { delegateImages } from './delegate-images.js';
 import { readTextFile } from './files.js';
 import { openOciLayout } from './oci-layout.js';
 
@@ -88,14 +89,7 @@ export async function openImageMap(file: string, fallback?: ImageSource): Promis
     opened.set(row, source);
     return source;
   };
-  return {
-    async fetchManifest(reference, descriptor) {
-      return (await sourceOf(reference)).fetchManifest(reference, descriptor);
-    },
-    async openBlob(reference, descriptor) {
-      return (await sourceOf(reference)).openBlob(reference, descriptor);
-    },
-  };
+  return delegateImages(sourceOf);
 }
 
 function parseRows(text: string, file: string): ReadonlyMap<string, MapRow> {
@@ -170,12 +164,5 @@ export function openLocations(named: ImageSource): ImageSource {
     opened.set(text, source);
     return source;
   };
-  return {
-    async fetchManifest(reference, descriptor) {
-      return (await sourceOf(reference)).fetchManifest(reference, descriptor);
-    },
-    async openBlob(reference, descriptor) {
-      return (await sourceOf(reference)).openBlob(reference, descriptor);
-    },
-  };
+  return delegateImages(sourceOf);
 }

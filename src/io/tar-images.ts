@@ -8,6 +8,7 @@ import { parseJson } from '../core/json.js';
 import { below, invalidAt, type JsonPlace, readObject, readString } from '../core/json-read.js';
 import type { ImageSource } from '../image/types.js';
 import { openImageArchive } from './archives.js';
+import { delegateImages } from './delegate-images.js';
 import { isFile, readTextFile } from './files.js';
 
 /** Path of the tar that should hold an image, by its name with tag. */
@@ -46,14 +47,7 @@ function openTars(find: FindTar, fallback: ImageSource): ImageSource {
     opened.set(reference, source);
     return source;
   };
-  return {
-    async fetchManifest(reference, descriptor) {
-      return (await sourceOf(reference)).fetchManifest(reference, descriptor);
-    },
-    async openBlob(reference, descriptor) {
-      return (await sourceOf(reference)).openBlob(reference, descriptor);
-    },
-  };
+  return delegateImages(sourceOf);
 }
 
 /** The source of one image: its tar if that holds it. */

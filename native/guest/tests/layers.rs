@@ -15,7 +15,7 @@ mod support;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use support::kernel::{FakeGuest, Mapped};
-use support::program::{Done, guest, run};
+use support::program::{Done, Guest, guest, run};
 use support::verdict::launched;
 
 const SALT: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -99,6 +99,20 @@ fn assert_verdict(done: &Done, reason: Option<&str>, what: &str) {
     );
 }
 
+/// Arguments of a run over the devices of the guest's device mapper.
+fn asked_mapper(guest: &Guest) -> [String; 6] {
+    let policy = guest.file("policy.rego", aci_policy().as_bytes());
+    [
+        "layers",
+        "--json",
+        "--policy",
+        &policy,
+        "--dm-control",
+        &guest.place("dm-control"),
+    ]
+    .map(str::to_owned)
+}
+
 #[test]
 fn the_device_mapper_is_asked() {
     let devices = vec![mapped("layer0", &hash('a')), mapped("layer1", &hash('d'))];
@@ -108,16 +122,7 @@ fn the_device_mapper_is_asked() {
     }) else {
         return;
     };
-    let policy = guest.file("policy.rego", aci_policy().as_bytes());
-    let args = [
-        "layers",
-        "--json",
-        "--policy",
-        &policy,
-        "--dm-control",
-        &guest.place("dm-control"),
-    ]
-    .map(str::to_owned);
+    let args = asked_mapper(&guest);
     let done = run(&args);
     assert_verdict(&done, None, "known devices");
     let verdict = done.json();
@@ -154,16 +159,7 @@ fn many_devices_need_a_larger_buffer() {
     }) else {
         return;
     };
-    let policy = guest.file("policy.rego", aci_policy().as_bytes());
-    let args = [
-        "layers",
-        "--json",
-        "--policy",
-        &policy,
-        "--dm-control",
-        &guest.place("dm-control"),
-    ]
-    .map(str::to_owned);
+    let args = asked_mapper(&guest);
     assert_eq!(run(&args).json()["devices"].as_array().unwrap().len(), 3001);
 }
 
