@@ -147,7 +147,8 @@ const USUAL_RULES: ReadonlySet<string> = new Set(
   [...DEFAULT_ENV_RULES, ...VIRTUAL_NODE_ENV_RULES].map(({ pattern }) => pattern),
 );
 
-const auditEnv: Check = ({ env_rules: rules }) =>
+/** Rules that leave names or values of variables to the host. */
+export const auditEnv = ({ env_rules: rules }: Pick<CceContainer, 'env_rules'>) =>
   rules.flatMap((rule, i): readonly CceHit[] => {
     const reach = USUAL_RULES.has(rule.pattern ?? '') ? 'bounded' : reachOfRule(rule);
     const path = `env_rules[${i}]`;
@@ -184,9 +185,9 @@ function anchored(pattern: string): string {
 }
 
 /** Variables that take one value each; `origins` says of some where it comes from. */
-function auditVariables(
-  { env_rules: rules }: CceContainer,
-  origins: ReadonlyMap<string, string> | undefined,
+export function auditVariables(
+  { env_rules: rules }: Pick<CceContainer, 'env_rules'>,
+  origins?: ReadonlyMap<string, string>,
 ): readonly CceHit[] {
   return rules.flatMap((rule, i) => {
     const [name, value] = assignmentOf(rule);
@@ -196,10 +197,15 @@ function auditVariables(
   });
 }
 
-const auditSecrets: Check = ({ command, exec_processes: processes }) => {
-  const words = textsOf(command ?? []).flatMap((word, i, all) =>
+/** Secrets in the words of a command. */
+export function auditWords(command: readonly JsonValue[]): readonly CceHit[] {
+  return textsOf(command).flatMap((word, i, all) =>
     secretHits(word, optionBefore(all, i), `word ${i + 1} of the command`, `command[${i}]`),
   );
+}
+
+const auditSecrets: Check = ({ command, exec_processes: processes }) => {
+  const words = auditWords(command ?? []);
   const probes = processes.flatMap(({ command: probe }, i) =>
     textsOf(probe).flatMap((word, j, all) =>
       secretHits(word, optionBefore(all, j), 'a command of a probe', `exec_processes[${i}]`),
@@ -263,7 +269,8 @@ function auditUser(user: CceUser | undefined): readonly CceHit[] {
   return [isAny && !namesGroup ? hit : { ...hit, severity: 'medium' }];
 }
 
-const auditMounts: Check = ({ mounts = [] }) =>
+/** Mounts whose content the host provides. */
+export const auditMounts = ({ mounts = [] }: Pick<CceContainer, 'mounts'>) =>
   mounts.flatMap((mount, i): readonly CceHit[] => {
     const { origin, words } = originOfCceMount(mount);
     const path = `mounts[${i}]`;

@@ -4,15 +4,9 @@ import { hideSecrets } from '../../core/secret.js';
 import { isSemver } from '../../core/semver.js';
 import { type AuditSubject, findingOf } from '../review/audit-hits.js';
 import { auditCceContainers, type ContainersContext } from './audit-container.js';
+import { auditExternalProcess, auditFragment, auditPlatformRule } from './audit-parts.js';
 import { type CceAuditId, type CceHit, cceRule } from './audit-rules.js';
-import {
-  CCE_FLAGS,
-  type CceDocument,
-  type CceFlag,
-  type CceFragmentEntry,
-} from './cce-document.js';
-import { INFRASTRUCTURE } from './constants.js';
-import { findAciGuest } from './guests.js';
+import { CCE_FLAGS, type CceDocument, type CceFlag } from './cce-document.js';
 import {
   type EffectivePoint,
   effectivePoints,
@@ -52,11 +46,8 @@ function auditDocument(document: CceDocument, context: CceAuditContext): readonl
     ...auditVersions(document),
     ...auditFlags(document),
     ...auditCceContainers(document.containers, context),
-    ...document.external_processes.map(({ command }, i) => ({
-      id: 'external-process' as const,
-      message: `the host may run ${JSON.stringify(command[0] ?? '')} in the virtual machine`,
-      path: `external_processes[${i}]`,
-    })),
+    ...document.external_processes.flatMap(auditExternalProcess),
+    ...document.platform_rules.flatMap(auditPlatformRule),
     ...document.fragments.flatMap(auditFragment),
     ...auditEmptiness(document),
     ...surprisesOf(document).map(({ message, where, code }) => ({
@@ -181,33 +172,6 @@ function auditFlags({ flags }: CceDocument): readonly CceHit[] {
     }),
     ...(usual.length === 0 ? [] : [defaults]),
   ];
-}
-
-function auditFragment(entry: CceFragmentEntry, index: number): readonly CceHit[] {
-  const path = `fragments[${index}]`;
-  const part = `fragment ${entry.feed}`;
-  const isPlatform = entry.issuer === INFRASTRUCTURE.issuer;
-  const hits: CceHit[] = [];
-  if (!isPlatform) {
-    const parts = entry.includes.join(', ') || 'nothing';
-    const message = `fragments signed by ${entry.issuer} may add ${parts}`;
-    hits.push({ id: 'fragment-issuer', message, path: `${path}.issuer`, part });
-  }
-  if (entry.includes.includes('namespace')) {
-    const message = 'the whole module of the fragment is taken into the policy';
-    hits.push({ id: 'fragment-namespace', message, path: `${path}.includes`, part });
-  }
-  const floor = isPlatform && entry.feed === INFRASTRUCTURE.feed ? infrastructureSvn() : 1;
-  const svn = Number(entry.minimum_svn);
-  if (Number.isFinite(svn) && svn < floor) {
-    const message = `minimum_svn is ${entry.minimum_svn}, current generators ask for ${floor}`;
-    hits.push({ id: 'fragment-svn', message, path: `${path}.minimum_svn`, part });
-  }
-  return hits;
-}
-
-function infrastructureSvn(): number {
-  return Number(findAciGuest().infrastructureSvn);
 }
 
 function auditEmptiness({ containers, fragments }: CceDocument): readonly CceHit[] {

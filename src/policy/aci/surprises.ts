@@ -59,6 +59,13 @@ function containerSurprises(
         'null capabilities of a privileged container mean exactly 41 names; runtimes that know fewer are refused',
     });
   }
+  for (const name of capabilitiesOf(container)) {
+    if (/^CAP_[A-Z_]+$/.test(name)) continue;
+    found.push({
+      code: 'capability-never-matches',
+      message: `the capability ${name} never matches: guests compare names in upper case that start with CAP_`,
+    });
+  }
   const commands = container.exec_processes.map(({ command }) => JSON.stringify(command));
   if (new Set(commands).size < commands.length) {
     found.push({
@@ -68,6 +75,10 @@ function containerSurprises(
     });
   }
   return found;
+}
+
+function capabilitiesOf({ capabilities }: CceContainer): ReadonlySet<string> {
+  return new Set(Object.values(capabilities ?? {}).flat() as readonly string[]);
 }
 
 function patternsOf({ env_rules: rules }: CceContainer): readonly string[] {

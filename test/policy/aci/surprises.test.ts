@@ -36,6 +36,10 @@ describe('what guests do otherwise than expected', () => {
       { exec_processes: [CONTAINER.exec_processes[0], CONTAINER.exec_processes[0]] },
     ],
     [
+      'capability-never-matches',
+      { capabilities: { ...CONTAINER.capabilities, bounding: ['NET_ADMIN'] } },
+    ],
+    [
       'hugepages-without-slash',
       { mounts: [{ ...CONTAINER.mounts[0], source: 'hugepages://2M/x' }] },
     ],
