@@ -3,6 +3,7 @@ import { createPublicKey } from 'node:crypto';
 import { ToolError } from '../core/error.js';
 import { type JsonObject, type JsonValue, parseJsonBytes } from '../core/json.js';
 import { isJsonObject } from '../core/json-equal.js';
+import { hideSecrets } from '../core/secret.js';
 import type { ServiceAnswer } from './ports.js';
 
 /** A key as the vault shows it. */
@@ -69,7 +70,8 @@ function vaultRefused(status: number, value: JsonValue | undefined, host: string
   const said = [error.code, error.message].filter((part) => typeof part === 'string').join(': ');
   const remedy = VAULT_REMEDIES[status];
   return new ToolError('VAULT_REFUSED', `${host} refuses the request`, {
-    got: said === '' ? `status ${status}` : `status ${status}: ${said.slice(0, 500)}`,
+    // A vault may quote the token that it was shown.
+    got: said === '' ? `status ${status}` : `status ${status}: ${hideSecrets(said).slice(0, 500)}`,
     ...(remedy === undefined ? {} : { hints: [remedy] }),
   });
 }

@@ -10,7 +10,7 @@ import {
   parseMeasurement,
   printReleasePolicy,
 } from '../../src/release/release-policy.js';
-import { podseal, ROOT } from '../support/cli.js';
+import { type CliOptions, podseal, ROOT } from '../support/cli.js';
 import { keepSecret, recordOutput } from '../support/secrets/record.js';
 import { type StandIns, secondsNow, startStandIns } from '../support/stand-ins.js';
 
@@ -52,8 +52,9 @@ const services = () => [
   ...['--allow-host', standIns.host, '--ca-file', standIns.caFile],
   ...['--identity', 'endpoint'],
 ];
-const key = (args: readonly string[], stdin = '') =>
+const key = (args: readonly string[], stdin = '', options: CliOptions = {}) =>
   podseal(['key', ...args], {
+    ...options,
     stdin,
     env: {
       IDENTITY_ENDPOINT: `${standIns.machine}/metadata/identity/oauth2/token`,
@@ -193,6 +194,9 @@ describe('key import', () => {
       k: KEY.toString('base64url'),
     });
     expect(statSync(out).mode & 0o777).toBe(0o600);
+    const onStdout = [...release, ...services(), ...guest.slice(0, 2)];
+    const printed = await key(onStdout, '', { printsSecret: true });
+    expect(printed).toMatchObject({ status: 0, stdout: readFileSync(out, 'utf8') });
   });
 
   it('makes, keeps and derives keys for their owner alone', async () => {

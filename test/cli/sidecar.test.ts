@@ -314,6 +314,19 @@ describe('services that fail', () => {
     expect(answer.body.error).toContain(told);
   });
 
+  it('get none of their own words back that hold a token', async () => {
+    fault = async (request, answer) => {
+      if (!request.url.includes('/release')) return await answer();
+      const message = `the token ${request.headers.authorization} is not for this vault`;
+      const error = { code: 'Unauthorized', message };
+      return { status: 401, body: Buffer.from(JSON.stringify({ error })) };
+    };
+    const answer = await release(shared);
+    expect(answer.status).toBe(403);
+    expect(answer.body.error).toContain('Unauthorized: the token Bearer <JSON web token hidden>');
+    expect(answer.text).not.toContain(ACCESS_TOKEN.split('.')[2]);
+  });
+
   it.each<[string, Fault, string]>([
     ['no keys', answerWith('/certs', 404, '{}'), 'signing keys'],
     ['other keys', answerWith('/certs', 200, '{"keys":[]}'), 'token-key-unknown'],

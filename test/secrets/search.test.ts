@@ -1,9 +1,10 @@
 /** The search for secrets in the output of the run finds what is there, in whatever form, and nothing else. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { temporaryFolder } from '../support/cli.js';
+import { ROOT, temporaryFolder } from '../support/cli.js';
 import { judgeRun } from '../support/secrets/judge.js';
 import { isDistinct, needlesOf } from '../support/secrets/needles.js';
 import {
@@ -150,7 +151,7 @@ describe('a run', () => {
 
     recordOutput('podseal key doctor --vault v', 'fine', `hint: ${password}`);
     recordOutput(`podseal key release --password ${password}`, '');
-    recordOutput('podseal sidecar', JSON.stringify({ authorization: `Bearer ${token}` }));
+    recordOutput('podseal sidecar', JSON.stringify({ authorization: token.slice(-300) }));
     const { outputs, leaks } = judgeRun(folder);
     expect(outputs).toBe(4);
     expect(leaks).toEqual([
@@ -161,10 +162,25 @@ describe('a run', () => {
     expect(leaks.join()).not.toContain(password);
   });
 
+  it.each([
+    ['a private key in PEM', '-----BEGIN RSA PRIVATE KEY-----\nMII'],
+    ['a private member of a JWK', '{"kty":"EC","d":"jpsQnnGQmL-YBIffH1136cspYG6"}'],
+    ['a private member of a JWK', JSON.stringify({ k: '{"k": "jpsQnnGQmL-YBIffH1136cspYG6"}' })],
+    ['a bearer token', 'Authorization: Bearer jpsQnnGQmL-YBIffH1136cspYG6'],
+    ['a signed token', 'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UifQ.jpsQnnGQmL-YBIffH1136cspYG6'],
+  ])('shows %s of nobody either: %#', (label, text) => {
+    const folder = temporaryFolder();
+    vi.stubEnv(RECORD_VARIABLE, folder);
+    recordOutput('podseal sidecar', '{"d":"short","target":"<secret, 22 characters>"}');
+    expect(judgeRun(folder).leaks).toEqual([]);
+    recordOutput('podseal sidecar', text);
+    expect(judgeRun(folder).leaks).toEqual([`${label}, written by podseal sidecar`]);
+  });
+
   it('keeps the log files that the program wrote, and does without those that are not there', () => {
     const folder = temporaryFolder();
     vi.stubEnv(RECORD_VARIABLE, folder);
-    recordFile('podseal sidecar', import.meta.filename);
+    recordFile('podseal sidecar', join(ROOT, 'package.json'));
     recordFile('podseal sidecar', '/nonexistent');
     expect(judgeRun(folder)).toMatchObject({ outputs: 1, leaks: [] });
   });

@@ -1,7 +1,8 @@
 /** A strict registry in this process that stores what is pushed, with or without the referrers API, behind tokens. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { keepSecret } from './secrets/record.js';
 
 export interface ArtifactRegistryOptions {
   /** Answers GET /referrers and lists subjects by itself. */
@@ -67,14 +68,20 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 function grant(registry: { scopes: string[] }, url: URL, response: ServerResponse): unknown {
   const scope = url.searchParams.get('scope') ?? '';
   registry.scopes.push(scope);
-  return answer(response, 200, { token: scope.split(':').at(-1)?.replace(',', '-') });
+  const rights = scope.split(':').at(-1)?.replace(',', '-');
+  return answer(response, 200, { token: `${rights}.${PROOF}` });
 }
 
-/** Tokens are the rights themselves: `pull` or `pull-push`. */
+/** Nobody can guess it, so that it is known where it is seen. */
+const PROOF = keepSecret(randomBytes(24).toString('hex'), 'a token of a registry');
+
+/** Tokens are the rights themselves, `pull` or `pull-push`, with a proof that they were granted. */
 function isAllowed(request: IncomingMessage): boolean {
   const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
   const reads = request.method === 'GET' || request.method === 'HEAD';
-  return reads ? token.startsWith('pull') : token === 'pull-push';
+  const [rights = '', proof] = token.split('.');
+  if (proof !== PROOF) return false;
+  return reads ? rights.startsWith('pull') : rights === 'pull-push';
 }
 
 function answer(

@@ -11,7 +11,7 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { keepSecret } from './secrets/record.js';
+import { keepSecret, keepToken } from './secrets/record.js';
 
 /** One request that reached a fake. */
 export interface Logged {
@@ -245,6 +245,7 @@ export function serveTokens(server: FakeServer, options: TokenServiceOptions): v
     if (!request.url?.startsWith('/token')) return false;
     const token = options.tokens[Math.min(given, options.tokens.length - 1)] ?? '';
     given += 1;
+    keepToken(token, 'a token of a registry');
     options.valid.add(token);
     return reply(response, 200, { token, ...options.answer });
   });

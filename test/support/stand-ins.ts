@@ -161,8 +161,13 @@ export async function startStandIns(
   };
 }
 
-/** What the identity endpoint of all stand-ins of a test file gives, and wants to see. */
-export const ACCESS_TOKEN = keepSecret(randomBytes(24).toString('base64url'), 'an access token');
+/** What the identity endpoint of all stand-ins of a test file gives: a token of the form that Azure's have. */
+export const ACCESS_TOKEN = [
+  Buffer.from('{"alg":"RS256","typ":"JWT"}').toString('base64url'),
+  Buffer.from('{"aud":"https://vault.azure.net"}').toString('base64url'),
+  randomBytes(256).toString('base64url'),
+].join('.');
+keepToken(ACCESS_TOKEN, 'an access token');
 const IDENTITY_HEADER = keepSecret(randomBytes(24).toString('base64url'), 'an identity header');
 
 /** The machine's services with an access token that nobody can guess, so that it is known where it is seen. */

@@ -6,6 +6,7 @@
 import { ToolError } from '../../core/error.js';
 import { type JsonObject, type JsonValue, parseJsonBytes } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
+import { hideSecrets } from '../../core/secret.js';
 import type { Certificate } from '../../core/x509.js';
 import {
   type ListedHosts,
@@ -219,7 +220,8 @@ function upstreamText(body: Buffer): string {
   const error = isJsonObject(value) ? value.error : undefined;
   if (!isJsonObject(error)) return '';
   const parts = [error.code, error.message].filter((part) => typeof part === 'string');
-  return parts.length === 0 ? '' : `: ${parts.join(': ').slice(0, 500)}`;
+  // A service may quote the token that it was shown.
+  return parts.length === 0 ? '' : `: ${hideSecrets(parts.join(': ')).slice(0, 500)}`;
 }
 
 function parseRuntimeData(bytes: Uint8Array): JsonValue {

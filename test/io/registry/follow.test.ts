@@ -29,7 +29,7 @@ import { createTestCa } from '../../support/test-ca.js';
 
 const BYTES = noise(200_000);
 const BODY = Buffer.from('{}');
-const SECRETS = ['tr0ub4dor&3 tulip', 'token-1', 'token-2'];
+const SECRETS = ['tr0ub4dor&3 tulip', 't0ken-1-of-the-fake', 't0ken-2-of-the-fake'];
 const BLOB = layer(`sha256:${'1'.repeat(64)}`, BYTES.length);
 
 let bench: Bench;
@@ -71,7 +71,7 @@ const names =
 
 function demandToken(): void {
   const valid = new Set<string>();
-  serveTokens(registry, { tokens: ['token-1', 'token-2'], valid });
+  serveTokens(registry, { tokens: ['t0ken-1-of-the-fake', 't0ken-2-of-the-fake'], valid });
   demandBearer(registry, { realm: `${registry.url}/token`, valid });
 }
 
@@ -98,7 +98,7 @@ describe('redirects', () => {
     demandToken();
     registry.before((request, response) => {
       if (request.url !== '/v2/moved') return false;
-      expect(request.headers.authorization).toBe('Bearer token-1');
+      expect(request.headers.authorization).toBe('Bearer t0ken-1-of-the-fake');
       return sendBlob(request, response, BYTES);
     });
     registry.before((request, response) => {

@@ -100,7 +100,7 @@ describe('a token service that is not the registry', () => {
     image = `${registry.host}/team/app:1.0`;
     foreign = await bench.server('foreign');
     const valid = new Set<string>();
-    serveTokens(foreign, { tokens: ['token-1'], valid });
+    serveTokens(foreign, { tokens: ['t0ken-1-of-the-fake'], valid });
     // The same machine under its other name: another host.
     demandBearer(registry, { realm: `http://127.0.0.1:${foreign.port}/token`, valid });
   });

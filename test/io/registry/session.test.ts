@@ -42,13 +42,22 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   // Whatever a test does: nobody but the registry and its own token service ever sees a secret.
-  const told = secretsSentTo(bench.log, [PASSWORD, REFRESH, 'token-1', 'token-2']);
+  const told = secretsSentTo(bench.log, [
+    PASSWORD,
+    REFRESH,
+    't0ken-1-of-the-fake',
+    't0ken-2-of-the-fake',
+  ]);
   expect([...told].filter((host) => host !== registry.host)).toEqual([]);
   await bench.close();
 });
 
 const tokenService = (options: { tokens?: string[]; answer?: Record<string, unknown> } = {}) =>
-  serveTokens(registry, { tokens: ['token-1', 'token-2'], valid, ...options });
+  serveTokens(registry, {
+    tokens: ['t0ken-1-of-the-fake', 't0ken-2-of-the-fake'],
+    valid,
+    ...options,
+  });
 const bearer = (options: Partial<BearerOptions> = {}) =>
   demandBearer(registry, { realm: `${registry.url}/token`, valid, ...options });
 const requests = (part: string) => bench.log.filter(({ path }) => path.includes(part));
@@ -115,18 +124,20 @@ describe('credentials', () => {
   });
 
   it('hands a registry token over as it is', async () => {
-    valid.add('token-1');
+    valid.add('t0ken-1-of-the-fake');
     bearer();
-    const token = { kind: 'registry-token', token: 'token-1' } as const;
+    const token = { kind: 'registry-token', token: 't0ken-1-of-the-fake' } as const;
     await bench.source({ credentials: only(registry.host, token) }).fetchManifest(image);
     expect(requests('/token')).toEqual([]);
   });
 
   it('takes a token named access_token', async () => {
     registry.before((request, response) =>
-      request.url?.startsWith('/token') ? reply(response, 200, { access_token: 'token-1' }) : false,
+      request.url?.startsWith('/token')
+        ? reply(response, 200, { access_token: 't0ken-1-of-the-fake' })
+        : false,
     );
-    valid.add('token-1');
+    valid.add('t0ken-1-of-the-fake');
     bearer();
     await bench.source().fetchManifest(image);
   });
@@ -228,9 +239,9 @@ describe('token cache', () => {
     expect(requests('/token')).toHaveLength(2);
     expect(requests('/manifests/').map(({ authorization }) => authorization)).toEqual([
       undefined,
-      'Bearer token-1',
-      'Bearer token-1',
-      'Bearer token-2',
+      'Bearer t0ken-1-of-the-fake',
+      'Bearer t0ken-1-of-the-fake',
+      'Bearer t0ken-2-of-the-fake',
     ]);
   });
 
@@ -325,7 +336,7 @@ describe('refusals', () => {
   });
 
   it('gives up when the registry takes no token of its own token service', async () => {
-    serveTokens(registry, { tokens: ['token-1'], valid: new Set() });
+    serveTokens(registry, { tokens: ['t0ken-1-of-the-fake'], valid: new Set() });
     bearer();
     await failureOf(bench.source().fetchManifest(image), 'REGISTRY_UNAUTHORIZED');
     expect(requests('/token')).toHaveLength(1);
