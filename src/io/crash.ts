@@ -1,13 +1,16 @@
-/** What this process leaves behind when it crashes: it holds tokens and keys, so nothing of its memory. */
+/** What others can get of the memory of this process, which holds tokens and keys: nothing, in a crash or by a signal. */
 import { writeFileSync } from 'node:fs';
 
 /** Kinds of memory that the kernel writes into a core file (core(5)), as a bit mask: none. */
 const COREDUMP_FILTER = '/proc/self/coredump_filter';
 const NO_MEMORY = '0';
 
+const ignore = () => undefined;
+
 /**
- * Leaves memory out of core files, of those of child processes too, and turns diagnostic reports of Node off (they hold the
- * environment), also where NODE_OPTIONS turned them on. False if cores cannot be controlled so: the system is not Linux, or
+ * Leaves memory out of core files, of those of child processes too; turns diagnostic reports of Node off (they hold the
+ * environment), also where NODE_OPTIONS turned them on; and keeps SIGUSR1 from opening the debugger's port, which all
+ * containers of a pod can reach. May be called again. False if cores cannot be controlled so: the system is not Linux, or
  * does not let the file be written.
  */
 export function keepMemoryOutOfDumps(): boolean {
@@ -15,6 +18,7 @@ export function keepMemoryOutOfDumps(): boolean {
   report.reportOnFatalError = false;
   report.reportOnSignal = false;
   report.reportOnUncaughtException = false;
+  if (!process.listeners('SIGUSR1').includes(ignore)) process.on('SIGUSR1', ignore);
   try {
     writeFileSync(COREDUMP_FILTER, NO_MEMORY);
     return true;

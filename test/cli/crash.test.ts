@@ -1,4 +1,4 @@
-/** A side-car that crashes after it released a key leaves nothing of the key behind: on stderr, in reports, in its core. */
+/** A side-car that released a key shows nothing of it in a crash or for a signal: on stderr, in reports, in its core. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -129,6 +129,19 @@ describe('a crash', () => {
     expect(await endOf(child, 'SIGABRT')).toBe('SIGABRT');
     const [core] = coresIn(cwd);
     expect(formsIn(core!)).not.toEqual([]);
+  });
+});
+
+describe('a signal', () => {
+  it('opens no debugger', async () => {
+    const { sidecar } = await startAndRelease([]);
+    sidecar.child.kill('SIGUSR1');
+    const status = await fetch(`http://127.0.0.1:${sidecar.port}/status`);
+    expect(status.status).toBe(200);
+    // What it ends with comes after what the signal would have made it print.
+    expect(await sidecar.stop()).toBe(0);
+    expect(sidecar.output()).toContain('"event":"stopped"');
+    expect(sidecar.output()).not.toContain('Debugger');
   });
 });
 

@@ -66,7 +66,7 @@ describe('a rehearsal', () => {
     );
     expect(foreign.status).toBe(10);
     expect(foreign.stdout).toContain('iss: the issuer');
-  }, 60_000);
+  });
 
   it.runIf(snp)('holds the report of a real guest against the policy', async () => {
     const folder = temporaryFolder();
@@ -131,5 +131,5 @@ describe('a rehearsal', () => {
       key: expect.stringMatching(/^rehearsal\/[0-9a-f]{32}$/),
     });
     expect(readFileSync(join(out, 'ca.pem'), 'utf8')).toContain('BEGIN CERTIFICATE');
-  }, 60_000);
+  });
 });

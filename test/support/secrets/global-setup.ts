@@ -14,20 +14,16 @@ export default function setup(): () => void {
   const restore = [process.stdout, process.stderr].map((stream, index) =>
     recordStream(stream, join(folder, `${OUTPUT_PREFIX}run-${index + 1}`)),
   );
+  // Also when the run is interrupted.
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   return () => {
     for (const end of restore) end();
-    try {
-      const { secrets, outputs, bytes, leaks } = judgeRun(folder);
-      const told = `${secrets} secrets of tests looked for in ${outputs} outputs, ${bytes} bytes`;
-      process.stderr.write(
-        `secrets: ${told}: ${leaks.length === 0 ? 'none is there' : 'LEAKED'}\n`,
-      );
-      if (leaks.length === 0) return;
-      process.exitCode = 1;
-      throw new Error(`secrets are in the output:\n${leaks.join('\n')}`);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const { secrets, outputs, bytes, leaks } = judgeRun(folder);
+    const told = `${secrets} secrets of tests looked for in ${outputs} outputs, ${bytes} bytes`;
+    process.stderr.write(`secrets: ${told}: ${leaks.length === 0 ? 'none is there' : 'LEAKED'}\n`);
+    if (leaks.length === 0) return;
+    process.exitCode = 1;
+    throw new Error(`secrets are in the output:\n${leaks.join('\n')}`);
   };
 }
 
