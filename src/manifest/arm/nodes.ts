@@ -1,4 +1,5 @@
 /** Walks over the tree of a template: names of members count in any case, as Resource Manager reads them. */
+import { ToolError } from '../../core/error.js';
 import {
   type JsonDocument,
   type JsonMap,
@@ -16,6 +17,24 @@ export function memberAnyCase(node: JsonNode | undefined, key: string): JsonMemb
   const exact = node.members.find((member) => member.key === key);
   const wanted = key.toLowerCase();
   return exact ?? node.members.find((member) => member.key.toLowerCase() === wanted);
+}
+
+/**
+ * Names of a template have no case: throws MANIFEST_INVALID where a node has members whose names differ by it only, of
+ * which readers take different ones.
+ */
+export function assertDistinctNames(document: JsonDocument, node: JsonNode | undefined): void {
+  const seen = new Map<string, string>();
+  for (const { key, start } of node?.kind === 'object' ? node.members : []) {
+    const other = seen.get(key.toLowerCase());
+    if (other !== undefined) {
+      throw new ToolError('MANIFEST_INVALID', `${key} and ${other} are the same name`, {
+        where: locateJson(document, start),
+        hints: ['names in templates are the same whatever their case: take one of them out'],
+      });
+    }
+    seen.set(key.toLowerCase(), key);
+  }
 }
 
 /** The node if it is an object. */

@@ -10,7 +10,7 @@ import {
 import { evaluateNode } from './evaluate.js';
 import { valueOfNode } from './functions/json-text.js';
 import { misfit } from './functions/row.js';
-import { memberAnyCase } from './nodes.js';
+import { assertDistinctNames, memberAnyCase } from './nodes.js';
 import type { Scope } from './scope.js';
 import {
   type ArmValue,
@@ -36,10 +36,11 @@ export interface GivenParameter {
 
 /**
  * The values of a parameters file. References into a key vault are unknown values. Throws MANIFEST_INVALID for an entry
- * without value. Values are taken as they are: expressions have no meaning there.
+ * without value, and for a name that stands there twice. Values are taken as they are: expressions have no meaning there.
  */
 export function readParametersFile(document: JsonDocument, budget: Budget): GivenParameters {
   const parameters = memberAnyCase(document.root, 'parameters')?.value;
+  for (const node of [document.root, parameters]) assertDistinctNames(document, node);
   if (parameters?.kind !== 'object') {
     throw new ToolError('MANIFEST_INVALID', `${document.file} has no parameters`, {
       where: document.file,

@@ -9,7 +9,7 @@ import {
 import { expandLoops } from './copy.js';
 import { evaluateNode } from './evaluate.js';
 import { misfit } from './functions/row.js';
-import { mapOf, memberAnyCase, type NodePath, printPath } from './nodes.js';
+import { assertDistinctNames, mapOf, memberAnyCase, type NodePath, printPath } from './nodes.js';
 import { buildParameters, type GivenParameters } from './parameters.js';
 import type { Engine, Scope, UserFunction } from './scope.js';
 import type { ArmValue } from './value.js';
@@ -22,7 +22,10 @@ export interface TemplatePlace {
   readonly depth: number;
 }
 
-/** The scope of a template with parameters, variables and functions of its own. */
+/**
+ * The scope of a template with parameters, variables and functions of its own. Throws MANIFEST_INVALID for one that has
+ * a name twice.
+ */
 export function buildScope(
   template: JsonNode,
   given: GivenParameters,
@@ -30,6 +33,10 @@ export function buildScope(
   engine: Engine,
 ): Scope {
   const prefix = path.length === 0 ? '' : `${printPath(path)}.`;
+  assertDistinctNames(document, template);
+  for (const key of ['parameters', 'variables']) {
+    assertDistinctNames(document, memberAnyCase(template, key)?.value);
+  }
   const locate = (node: JsonNode, at: string) => `${locateJson(document, node.start)} ${at}`;
   const functions = readFunctions(memberAnyCase(template, 'functions')?.value, prefix);
   const bare = {

@@ -220,3 +220,28 @@ describe('functions of a template', () => {
     expect(error.message).toContain(message);
   });
 });
+
+describe('names that differ by case only', () => {
+  const resources = [groupResource()];
+  const p = { defaultValue: 'x' };
+
+  it.each<readonly [object, object, string]>([
+    [{ parameters: { p, P: p }, resources }, {}, 'P and p are the same name'],
+    [{ variables: { v: 1, V: 2 }, resources }, {}, 'V and v are the same name'],
+    [{ resources, Resources: [] }, {}, 'Resources and resources are the same name'],
+    [
+      { parameters: { p }, resources },
+      { p: { value: 'a' }, P: { value: 'b' } },
+      'P and p are the same name',
+    ],
+  ])('%j with %j are refused', (template, parameters, message) => {
+    const error = thrownBy(() => readTemplate(template, { parameters }));
+    expect(error).toMatchObject({ code: 'MANIFEST_INVALID', message });
+    expect(error.where).toMatch(/\.json:\d+:\d+$/);
+  });
+
+  it('may be members of values', () => {
+    const { groups } = readTemplate({ variables: { v: { a: 1, A: 2 } }, resources });
+    expect(groups).toHaveLength(1);
+  });
+});
