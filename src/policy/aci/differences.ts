@@ -13,6 +13,7 @@ import {
   type Pair,
   type Report,
   shown,
+  wholeContainer,
 } from '../review/compare-walk.js';
 import { nameOfCceContainer } from './audit-container.js';
 import type { CceDocument, CceFlag, CcePoint } from './cce-document.js';
@@ -207,13 +208,12 @@ function compareAllContainers(
 ): void {
   const { matched, removed, added } = matchCceContainers(before.containers, after.containers);
   const told = [
-    ...removed.map((one) => ({ one, kind: 'removed' as const, words: 'gone' })),
-    ...added.map((one) => ({ one, kind: 'added' as const, words: 'new' })),
+    ...removed.map((one) => ['removed', one] as const),
+    ...added.map((one) => ['added', one] as const),
   ];
-  for (const { one, kind, words } of told) {
-    const path = `containers[${one.index}]`;
-    const message = `the container is ${words}`;
-    reportTo(nameOfCceContainer(one.data, one.index))({ kind, field: 'container', message, path });
+  for (const [kind, { data, index }] of told) {
+    const report = reportTo(nameOfCceContainer(data, index));
+    report(wholeContainer(kind, `containers[${index}]`, data.id, data.command ?? []));
   }
   for (const match of matched) {
     const [old, fresh] = [match.before, match.after].map(({ data, index }) =>

@@ -12,11 +12,14 @@ import {
   comparePart,
   differs,
   type Report,
+  wholeContainer,
 } from '../review/compare-walk.js';
+import { IMAGE_NAME } from './annotations.js';
 import { compareContainers } from './compare-container.js';
 import { compareVolumes } from './compare-storages.js';
 import { isKnownRules, nameOfRules } from './known-rules.js';
 import {
+  annotationOf,
   type ContainerMatch,
   type IndexedContainer,
   matchContainers,
@@ -189,21 +192,15 @@ function compareAllContainers(
   reportTo: (subject: string) => Report,
 ): void {
   const { matched, removed, added } = matchContainers(before, after);
-  for (const container of removed) {
-    reportTo(nameOfContainer(container))({
-      kind: 'removed',
-      field: 'container',
-      message: 'the container is gone',
-      path: `containers[${container.index}]`,
-    });
-  }
-  for (const container of added) {
-    reportTo(nameOfContainer(container))({
-      kind: 'added',
-      field: 'container',
-      message: 'the container is new',
-      path: `containers[${container.index}]`,
-    });
+  const told = [
+    ...removed.map((one) => ['removed', one] as const),
+    ...added.map((one) => ['added', one] as const),
+  ];
+  for (const [kind, one] of told) {
+    const image = annotationOf(one.data, IMAGE_NAME);
+    const { Args = [] } = one.data.OCI.Process;
+    const path = `containers[${one.index}]`;
+    reportTo(nameOfContainer(one))(wholeContainer(kind, path, image, Args));
   }
   for (const match of matched) {
     const path = `containers[${match.after.index}]`;

@@ -80,6 +80,24 @@ function isWords(value: JsonValue): value is readonly string[] {
   return Array.isArray(value) && value.every((word) => typeof word === 'string');
 }
 
+/** A whole container that is new or gone, with what it runs; secrets hidden. */
+export function wholeContainer(
+  kind: 'added' | 'removed',
+  path: string,
+  image: string | undefined,
+  command: readonly JsonValue[],
+): Omit<Difference, 'subject'> {
+  const runs = `${image ?? 'an image without name'}, command ${showValue(command)}`;
+  const isNew = kind === 'added';
+  return {
+    kind,
+    field: 'container',
+    message: `the container is ${isNew ? 'new' : 'gone'}`,
+    path,
+    ...(isNew ? { after: runs } : { before: runs }),
+  };
+}
+
 /** All keys of both, those of `before` first. */
 export function keysOf(
   before: JsonValue | undefined,

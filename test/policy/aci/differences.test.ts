@@ -147,6 +147,8 @@ describe('compareCcePolicies', () => {
     const other = { ...CONTAINER, name: 'db', id: 'example.org/db:1', command: ['db'] };
     const both = (...containers: object[]) => policyText({ containers });
     expect(compare(both(CONTAINER, other), both(other, CONTAINER))).toEqual([]);
+    const [gone] = compare(both(CONTAINER, other), both(CONTAINER));
+    expect(gone).toMatchObject({ kind: 'removed', before: 'example.org/db:1, command ["db"]' });
     const [renamed] = compare(both(CONTAINER, other), both({ ...other, name: 'store' }, CONTAINER));
     expect(renamed).toMatchObject({ kind: 'renamed', subject: 'container store (was db)' });
   });
