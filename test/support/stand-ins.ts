@@ -15,7 +15,7 @@ import {
   type Rehearsal,
 } from '../../src/pipeline/rehearsal/rehearsal.js';
 import { ROOT } from './cli.js';
-import { keepSecret, keepToken, recordChild, recordFile } from './secrets/record.js';
+import { keepSecret, keepToken, recordChild } from './secrets/record.js';
 
 export const secondsNow = () => Math.floor(Date.now() / 1000);
 
@@ -257,8 +257,6 @@ export async function startSidecar(
   });
   atEnd(() => {
     child.kill('SIGKILL');
-    const log = args.indexOf('--log-file') + 1;
-    if (log > 0) recordFile('podseal sidecar', args[log]!);
   });
   return {
     port,
