@@ -1,7 +1,9 @@
 /** Images that `podseal sidecar encfs` gets from a storage that the host controls: changed headers, and blobs. */
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type BlobServerOptions, startBlobServer } from '../support/blob-server.js';
 import {
@@ -15,21 +17,33 @@ import {
   start,
   startWorld,
 } from '../support/encfs-process.js';
-import { hasCryptsetup, rewriteHeader, tryKey } from '../support/played-system.js';
+import {
+  canMount,
+  fillImage,
+  hasCryptsetup,
+  rewriteHeader,
+  type Script,
+  tryKey,
+} from '../support/played-system.js';
 import { keepSecret } from '../support/secrets/record.js';
 import { ACCESS_TOKEN } from '../support/stand-ins.js';
+
+const run = promisify(execFile);
+const WITH_SBIN = { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } };
 
 beforeAll(startWorld);
 afterAll(endWorld);
 
-/** Showing a blob as a file takes root and the kernel's FUSE; without them this says so and the rest runs. */
-const canMount = hasCryptsetup && process.getuid?.() === 0 && existsSync('/dev/fuse');
-
-describe.runIf(canMount)('an image in a storage account', () => {
+describe.runIf(canMount && hasCryptsetup)('an image in a storage account', () => {
   const REAL = { '-t fuse': { real: true }, 'umount /dev/shm': { real: true } } as const;
 
-  async function startWithBlob(change: object, options: Partial<BlobServerOptions>) {
-    const place = makePlace({ ...REAL });
+  async function startWithBlob(
+    change: object,
+    options: Partial<BlobServerOptions>,
+    scripts: Readonly<Record<string, Script>> = REAL,
+  ) {
+    const place = makePlace(scripts);
+    if (scripts !== REAL) fillImage(place.images[1]);
     const blob = await startBlobServer(
       { content: readFileSync(place.images[1]), ...options },
       onTestFinished,
@@ -38,7 +52,7 @@ describe.runIf(canMount)('an image in a storage account', () => {
       ...place.entries[1],
       change: { image: undefined, azure_url: blob.url, ...change },
     };
-    const path = `${place.system.folder}:/usr/bin`;
+    const path = `${place.system.folder}:/usr/sbin:/usr/bin:/sbin:/bin`;
     const more = ['--allow-host', blob.host];
     return { place, blob, running: start(place, [entry], path, more) };
   }
@@ -60,6 +74,34 @@ describe.runIf(canMount)('an image in a storage account', () => {
       'cryptsetup close remote-crypt-0',
       `umount ${dirname(file)}`,
     ]);
+  });
+
+  it('is written to through the mounted filesystem, and whole at the end', async () => {
+    // All but the encryption is real: blob, file, block device, filesystem.
+    const clear = { clear: true } as const;
+    const real = { real: true } as const;
+    const { place, blob, running } = await startWithBlob(
+      { read_write: true },
+      {},
+      { mount: real, umount: real, 'cryptsetup open': clear, 'cryptsetup close': clear },
+    );
+    await running.until('ready');
+    const { mountPoint } = place.entries[1];
+    const source = join(place.folder, 'source');
+    const bytes = randomBytes(3_000_000);
+    writeFileSync(source, bytes);
+    await run('cp', [source, join(mountPoint, 'copy')]);
+    const { stdout } = await run('grep', [place.mounts, '/proc/self/mounts']);
+    expect(stdout).toContain(' ext4 rw,nosuid,nodev,');
+    running.child.kill('SIGTERM');
+    expect(await running.ended).toBe(0);
+    expect(readdirSync(place.mounts)).toEqual([]);
+    // Nothing but what the blob holds is looked at.
+    const data = join(place.folder, 'data');
+    writeFileSync(data, blob.content.subarray(16 << 20));
+    await run('e2fsck', ['-fn', data], WITH_SBIN);
+    await run('debugfs', ['-R', `dump /copy ${source}.out`, data], WITH_SBIN);
+    expect(readFileSync(`${source}.out`).equals(bytes)).toBe(true);
   });
 
   it('that is not given is told without its signature', async () => {

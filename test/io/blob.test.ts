@@ -1,6 +1,6 @@
 /** Remote images: the blob as ranges of bytes, blocks in memory, the kernel's messages, and all of it as a real file. */
 import { execFile } from 'node:child_process';
-import { existsSync, symlinkSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,6 +21,7 @@ import { type BlobServerOptions, startBlobServer } from '../support/blob-server.
 import { temporaryFolder } from '../support/cli.js';
 import { failureOf } from '../support/images.js';
 import { mutate, rollFrom } from '../support/mutate.js';
+import { canMount } from '../support/played-system.js';
 
 const run = promisify(execFile);
 const bytesOf = (size: number) => Buffer.from(Array.from({ length: size }, (_, i) => i % 251));
@@ -296,9 +297,6 @@ describe('the messages of the kernel', () => {
     expect(printAnswer(1n, Buffer.from('ab')).readUInt32LE(0)).toBe(18);
   });
 });
-
-/** Mounting takes root and the kernel's FUSE; without them this says so and the rest runs. */
-const canMount = process.getuid?.() === 0 && existsSync('/dev/fuse');
 
 describe.runIf(canMount)('a remote file as a real one', () => {
   const SIZE = 3 << 20;

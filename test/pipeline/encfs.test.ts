@@ -214,6 +214,22 @@ describe('filesystems', () => {
   });
 });
 
+describe('what cryptsetup says', () => {
+  it.each([
+    [1, 'ENCFS_COMMAND_FAILED', 'privileged container'],
+    [2, 'ENCFS_KEY_REFUSED', 'made with this key'],
+    [5, 'ENCFS_COMMAND_FAILED', 'run that was killed'],
+  ])('status %d: %s', async (status, code, hint) => {
+    const world = makeWorld({
+      outcomes: (call) => (call.startsWith('cryptsetup open') ? status : undefined),
+    });
+    const error = await failing(openFilesystems(world.ports, PLANS));
+    expect(error.code).toBe(code);
+    expect(error.got).toBe(`status ${status}: played failure`);
+    expect(error.hints[0]).toContain(hint);
+  });
+});
+
 describe('closing', () => {
   const umount = PLANS[1]!.unmount.argv.join(' ');
 

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { deriveSymmetricKey } from '../../src/keyrelease/derive.js';
 import {
   makeSyntheticPlatform,
@@ -165,6 +165,10 @@ export function start(
     },
   );
   recordChild('podseal sidecar encfs', child);
+  // A test that fails leaves nothing mounted.
+  onTestFinished(() => {
+    child.kill('SIGTERM');
+  });
   let output = '';
   const waiting: (() => void)[] = [];
   const read = (chunk: Buffer) => {

@@ -20,6 +20,19 @@ const CRYPTSETUP = '/usr/sbin/cryptsetup';
 /** True where the real program is. */
 export const hasCryptsetup = existsSync(CRYPTSETUP);
 
+/** True where this process may mount, and the kernel has FUSE and loop devices. Tests that need it are left out elsewhere. */
+export const canMount =
+  ['/dev/fuse', '/dev/loop-control', '/usr/sbin/mkfs.ext4', '/usr/sbin/losetup'].every((path) =>
+    existsSync(path),
+  ) && hasAdminCapability();
+
+/** CAP_SYS_ADMIN is bit 21 of the effective capabilities (proc(5)). */
+function hasAdminCapability(): boolean {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const [, digits = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];
+  return process.getuid?.() === 0 && ((BigInt(`0x${digits}`) >> 21n) & 1n) === 1n;
+}
+
 export interface PlayedRun {
   readonly argv: readonly string[];
   /** Hex digits. */
@@ -41,14 +54,16 @@ export interface Script {
   readonly status?: number;
   /** Writes its standard input to standard error, in hex and as it is. */
   readonly echo?: boolean;
-  /** Is done by the real program. */
+  /** Is done by the real program; a device that `clear` made stands in for the mapped one. */
   readonly real?: boolean;
+  /** Opening and closing: a real loop device over the data of the image, as they are, in place of the mapped one. */
+  readonly clear?: boolean;
   /** Waits for a file of this name in the folder. */
   readonly wait?: string;
 }
 
 const PROGRAM = String.raw`
-const { appendFileSync, existsSync, readFileSync, writeSync } = require('node:fs');
+const { appendFileSync, existsSync, readFileSync, writeFileSync, writeSync } = require('node:fs');
 const { spawnSync } = require('node:child_process');
 const { basename, dirname, join } = require('node:path');
 const folder = dirname(process.argv[1]);
@@ -66,9 +81,20 @@ if (script.echo) {
 while (script.wait && !existsSync(join(folder, script.wait))) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
 }
+const loop = join(folder, 'loop');
+const device = existsSync(loop) ? readFileSync(loop, 'utf8').trim() : '';
 if (script.real) {
   const stdio = ['ignore', 1, 2, ...(text.includes('fd=3') ? [3] : [])];
-  process.exit(spawnSync('/usr/bin/' + argv[0], argv.slice(1), { stdio }).status);
+  const words = argv.slice(1).map((word) => (word.startsWith('/dev/mapper/') && device) || word);
+  process.exit(spawnSync('/usr/bin/' + argv[0], words, { stdio }).status);
+}
+if (script.clear) {
+  const mode = argv.includes('--readonly') ? ['--read-only'] : [];
+  const setup = [...mode, '--offset', '16777216', '--find', '--show', argv.at(-2)];
+  const made = spawnSync('losetup', argv[1] === 'open' ? setup : ['--detach', device]);
+  writeFileSync(loop, made.stdout);
+  writeSync(2, made.stderr);
+  process.exit(made.status);
 }
 if (script.status !== undefined) {
   writeSync(2, 'played failure\n');
@@ -153,6 +179,13 @@ export function rewriteHeader(path: string, change: (json: string) => string): v
     createHash('sha256').update(copy).digest().copy(copy, CHECKSUM_AT);
   }
   writeFileSync(path, image);
+}
+
+/** Puts an ext4 filesystem, as it is, where the data of an image begin: 8 MiB. */
+export function fillImage(path: string): void {
+  truncateSync(path, 16 << 20);
+  truncateSync(path, 24 << 20);
+  execFileSync('mkfs.ext4', ['-q', '-E', 'offset=16777216', path, '8M'], { stdio: 'pipe' });
 }
 
 /** A key with a line break in it, which must not end it. */

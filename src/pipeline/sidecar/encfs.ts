@@ -166,7 +166,9 @@ function openRefusal(status: number, complaint: string, image: string): ToolErro
   return new ToolError('ENCFS_COMMAND_FAILED', `cryptsetup does not open ${image}`, {
     got,
     hints: [
-      'it needs a privileged container, and a kernel with device mapper, dm-crypt and (for integrity) dm-integrity',
+      status === 5
+        ? 'a run that was killed may have left the device: unmount what is on it, then `cryptsetup close` its name'
+        : 'it needs a privileged container, and a kernel with device mapper, dm-crypt and (for integrity) dm-integrity',
     ],
   });
 }
