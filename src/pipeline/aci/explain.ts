@@ -71,7 +71,7 @@ export async function explainCceRequests(
   const explained: CceExplanation[] = [...(await explainLoads(session, known))];
   for (const { point, input, line } of requests) {
     const before = session.fork();
-    const decision = await session.enforce(point, input);
+    const decision = await session.request(point, input);
     const told = { line, kind: point, decision: decision.verdict };
     if (decision.verdict === 'allow') {
       explained.push({ ...told, reason: null, others: [], failed: [], trial: 'untried' });

@@ -4,7 +4,12 @@ import type { JsonObject, JsonValue } from '../../core/json.js';
 import type { NoticeSink } from '../../core/notice.js';
 import { loadFragment, loadTrustList, type VerifiedFragment } from '../../rego/aci/load.js';
 import type { CceRequest, CceRequests } from '../../rego/aci/requests.js';
-import { type CceDecision, CceSession, type CceSessionOptions } from '../../rego/aci/session.js';
+import {
+  type CceDecision,
+  CceSession,
+  type CceSessionOptions,
+  isTransacted,
+} from '../../rego/aci/session.js';
 import type { FrameworkEngine } from '../../rego/ports.js';
 import { isEnvelope, openFragment, openTrustList } from './open-fragment.js';
 import { reasonTextOf } from './self-check.js';
@@ -69,9 +74,16 @@ export class CceSimulation {
     const decision =
       typeof path === 'string' && point.startsWith('load_')
         ? await this.#load(request, path)
-        : await this.session.enforce(point, input);
+        : await this.#ask(point, input);
     this.#warn(request, decision);
     return simulated(point, subjectOf(input), decision);
+  }
+
+  /** The reference's simulator has no transactions. */
+  #ask(point: string, input: JsonObject): Promise<CceDecision> {
+    return this.#isSimulator
+      ? this.session.enforce(point, input)
+      : this.session.request(point, input);
   }
 
   async #load({ point, input, line }: CceRequest, path: string): Promise<CceDecision> {
@@ -104,7 +116,8 @@ export class CceSimulation {
   }
 
   #warn({ point, input }: CceRequest, { verdict, operations }: CceDecision): void {
-    if (verdict === 'deny' && operations !== undefined) {
+    const isKept = this.#isSimulator || !isTransacted(point);
+    if (verdict === 'deny' && operations !== undefined && isKept) {
       this.#once({
         code: 'state-changed-by-refusal',
         message: `${point}: the guest applies the state operations of this refused request too`,

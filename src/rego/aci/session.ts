@@ -160,6 +160,24 @@ export class CceSession {
     return copy;
   }
 
+  /**
+   * Decides as the guest asks: mounts and unmounts in a transaction, so that a refused one leaves no state behind. Throws
+   * as `enforce`.
+   */
+  async request(point: string, input: JsonObject): Promise<CceDecision> {
+    if (!isTransacted(point) || this.#snapshot !== undefined) return this.enforce(point, input);
+    this.begin();
+    let isDone = false;
+    try {
+      const decision = await this.enforce(point, input);
+      isDone = decision.verdict === 'allow';
+      return decision;
+    } finally {
+      if (isDone) this.commit();
+      else this.rollback();
+    }
+  }
+
   /** The value of a path such as `data.framework.candidate_containers`. */
   async query(path: string, input: JsonObject): Promise<RegoOutcome> {
     return (await this.#open()).evaluate(path, input);
@@ -299,6 +317,11 @@ export class CceSession {
     const denial = faultOf(input, fault, this.#denialBytes);
     return { verdict: 'error', fault, denial, ...(operations === undefined ? {} : { operations }) };
   }
+}
+
+/** True for the requests that the guest runs as transactions (3.4). */
+export function isTransacted(point: string): boolean {
+  return /(?:^|_)(?:un)?mount(?:_|$)/.test(point);
 }
 
 interface Taken {
