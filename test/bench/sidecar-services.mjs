@@ -1,86 +1,56 @@
-// The services that the benchmark's side-car needs, as a process of their own: the strict stand-ins of a rehearsal on
-// loopback, each answer 50 ms late, and a vault with one key per release. Tells its parent where they are.
-import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+// The services that the benchmark's side-car needs, as a process of their own: device, identity endpoint, attestation
+// service and vault with one key per release, each answer 50 ms late. Unlike the strict stand-ins of a rehearsal they
+// believe all that they are told, and all is made ahead that does not depend on a request: what they compute is taken
+// from the processors that the side-car could have. Tells its parent where they are.
 
-const DIST = new URL('../../dist/', import.meta.url);
-const part = (path) => import(new URL(path, DIST));
-const { serveHttp } = await part('io/services/http-server.js');
-const { makeMachineServices, makeRehearsal, makeServerCertificate } = await part(
-  'pipeline/rehearsal/rehearsal.js',
-);
-const { storedKey } = await part('pipeline/rehearsal/stored-keys.js');
-const { buildReleasePolicy, parseMeasurement, printReleasePolicy } = await part(
-  'release/release-policy.js',
-);
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { join } from 'node:path';
+import { makeAttestation, makeIdentity, makeMachine, makeVault } from './sidecar-answers.mjs';
+import { makeAuthority } from './sidecar-authority.mjs';
 
 const [folder, keyCount, delay] = process.argv.slice(2);
-const HOST_DATA = 'ab'.repeat(32);
-const guest = { hostData: Buffer.from(HOST_DATA, 'hex') };
-const now = () => Math.floor(Date.now() / 1000);
-const limits = { bodyBytes: 1 << 20, headersMs: 60_000, requestMs: 60_000, requests: 10_000 };
-const signer = await makeServerCertificate('localhost', now());
+const authority = makeAuthority('localhost');
 
-/** Set once the ports are known. */
-let host;
-let services;
-let machine;
-
-const https = await serve({ tls: { key: signer.key, cert: signer.chain } }, () => services);
-const http = await serve({}, () => machine);
-host = `localhost:${https.port}`;
-
-function serve(tls, handler) {
-  const options = { address: '127.0.0.1', port: 0, ...tls, ...limits };
-  return serveHttp(options, async ({ body, target, ...request }) => {
-    await wait(Number(delay));
-    const text = Buffer.from(body).toString('utf8');
-    return await handler()({ ...request, url: `https://${host}${target}`, body: text });
+/** Answers of `handle` (method, path, body -> JSON text, undefined for a path that is not there), late. */
+async function serve(tls, handle) {
+  const listener = (request, response) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', () => {
+      setTimeout(() => {
+        const body = handle(request.method, request.url, Buffer.concat(parts).toString());
+        const text = body ?? '{"error":{"code":"NotFound","message":"there is no such path"}}';
+        response.writeHead(body === undefined ? 404 : 200, {
+          'Content-Type': 'application/json',
+          'Content-Length': Buffer.byteLength(text),
+        });
+        response.end(text);
+      }, Number(delay));
+    });
+  };
+  const server = tls ? createTlsServer(authority.tls, listener) : createServer(listener);
+  await new Promise((done) => {
+    server.listen({ host: '127.0.0.1', port: 0, backlog: 1024 }, done);
   });
+  return server.address().port;
 }
 
-const policyText = printReleasePolicy(
-  buildReleasePolicy({
-    authorities: [`https://${host}`],
-    measurements: [parseMeasurement(HOST_DATA)],
-    compliance: 'azure-signed-katacc-uvm',
-    debuggable: false,
-  }),
-);
-const rehearsal = await makeRehearsal({
-  attestationHost: host,
-  vaultHost: host,
-  policyText,
-  policyName: 'policy',
-  key: 'first',
-  compliance: 'azure-signed-katacc-uvm',
-  guest,
-  now,
-  signer,
-});
-const keys = Array.from({ length: Number(keyCount) }, (_, index) => ({
-  name: `key${index}`,
-  version: randomBytes(16).toString('hex'),
-  kty: 'oct-HSM',
-  keyOps: ['decrypt'],
-  material: randomBytes(32),
-}));
-for (const key of keys) rehearsal.vault.store(storedKey(key, policyText, 'policy'));
-services = rehearsal.send;
-machine = makeMachineServices(rehearsal, guest);
+let attest;
+let release;
+const attestation = `localhost:${await serve(true, (...request) => attest(...request))}`;
+const vault = `localhost:${await serve(true, (...request) => release(...request))}`;
+const machine = await makeMachine(Number(keyCount));
+const identity = makeIdentity();
+const port = await serve(false, (...request) => machine(...request) ?? identity(...request));
+attest = makeAttestation(attestation);
+const { keys, handle } = makeVault(vault, authority, Number(keyCount));
+release = handle;
+
 const caFile = join(folder, 'ca.pem');
-writeFileSync(caFile, signer.root);
-process.send({
-  host,
-  machine: `http://127.0.0.1:${http.port}`,
-  caFile,
-  keys: keys.map(({ name, version, material }) => ({
-    kid: `${name}/${version}`,
-    k: material.toString('base64url'),
-  })),
-});
+writeFileSync(caFile, authority.root);
+process.send({ attestation, vault, machine: `http://127.0.0.1:${port}`, caFile, keys });
 process.on('message', (message) => {
   if (message === 'usage') process.send({ usage: process.cpuUsage() });
 });

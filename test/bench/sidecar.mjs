@@ -67,11 +67,12 @@ function startServices(folder) {
 }
 
 /** The side-car with its key pairs made; its port. */
-function startSidecar(folder, { host, machine, caFile }) {
-  const args = ['--port', '0', '--allow-host', host, '--ca-file', caFile, '--log-level', 'debug'];
+function startSidecar(folder, { attestation, vault, machine, caFile }) {
+  const args = ['--port', '0', '--ca-file', caFile, '--log-level', 'debug'];
+  const hosts = ['--allow-host', attestation, '--allow-host', vault];
   const ahead = ['--keys-ahead', String(RELEASES + ALONE)];
   const fake = ['--fake-evidence-that-proves-nothing', machine];
-  const child = spawn(process.execPath, [CLI, 'sidecar', ...args, ...ahead, ...fake], {
+  const child = spawn(process.execPath, [CLI, 'sidecar', ...args, ...hosts, ...ahead, ...fake], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       PATH: process.env.PATH,
@@ -94,9 +95,9 @@ function startSidecar(folder, { host, machine, caFile }) {
 const agent = new Agent({ keepAlive: true });
 
 /** One release: its key, the answer and the time that it took. */
-async function release({ port }, { host }, key) {
+async function release({ port }, { attestation, vault }, key) {
   const start = performance.now();
-  const order = { maa_endpoint: host, akv_endpoint: host, kid: key.kid };
+  const order = { maa_endpoint: attestation, akv_endpoint: vault, kid: key.kid };
   const text = await new Promise((done, failed) => {
     const options = { agent, host: '127.0.0.1', port, method: 'POST', path: '/key/release' };
     const sent = httpRequest(options, async (answer) => {

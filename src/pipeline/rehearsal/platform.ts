@@ -33,6 +33,8 @@ export interface SyntheticGuest {
 export interface SyntheticPlatform {
   readonly roots: readonly TrustedRoot[];
   readonly collateral: Collateral;
+  /** The key that signs the reports; thrown away with the platform. */
+  readonly chipKey: KeyObject;
   /** A signed report of a guest on this platform with the given 64 bytes of REPORT_DATA. */
   report(guest: SyntheticGuest, reportData: Uint8Array): Buffer;
 }
@@ -94,6 +96,7 @@ export async function makeSyntheticPlatform(
       tcbText: tcb.toString(16).padStart(16, '0').toUpperCase(),
       chain: [leaf, intermediate, root].map(printPemCertificate).join(''),
     },
+    chipKey: vcek.privateKey,
     report: (guest, reportData) =>
       buildReport(guest, reportData, { chipId, tcb, key: vcek.privateKey }),
   };
