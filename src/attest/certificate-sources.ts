@@ -6,7 +6,8 @@ import { ToolError } from '../core/error.js';
 import { parseJson } from '../core/json.js';
 import { type JsonPlace, readObject, readString, requiredField } from '../core/json-read.js';
 import { parsePem } from '../core/pem.js';
-import { parseAmdCertificate } from './certificate.js';
+import type { ReadBytes } from '../core/remember.js';
+import { type AmdCertificate, parseAmdCertificate } from './certificate.js';
 import type { TableEntry, TableRole } from './certificate-table.js';
 import type { Chain } from './check-chain.js';
 import type { CertificateSource } from './evidence.js';
@@ -27,17 +28,21 @@ export interface ThimAnswer {
   readonly chain: readonly Uint8Array[];
 }
 
-/** The chain of a source. `table` are the entries of a table source. E_CHAIN_FORMAT for anything else than a chain. */
+/**
+ * The chain of a source, its certificates read by `read`. `table` are the entries of a table source. E_CHAIN_FORMAT for
+ * anything else than a chain.
+ */
 export function readChain(
   source: CertificateSource | undefined,
   table: readonly TableEntry[] | undefined,
   leafKind: 'VCEK' | 'VLEK' | undefined,
+  read: ReadBytes<AmdCertificate> = parseAmdCertificate,
 ): Chain | Denial {
   try {
     const places = placesOf(source, table, leafKind);
     if (!Array.isArray(places)) return places as Denial;
     const [leaf, intermediate, root] = (places as Places).map((bytes, index) => {
-      return parseAmdCertificate(bytes, `the ${NAMES[index] ?? 'certificate'}`);
+      return read(bytes, `the ${NAMES[index] ?? 'certificate'}`);
     });
     if (leaf && intermediate && root && places.length === 3) return { leaf, intermediate, root };
     return malformed('the chain does not have the two certificates that the leaf needs');

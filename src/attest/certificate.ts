@@ -183,6 +183,17 @@ function openKey(spki: Buffer): KeyObject | undefined {
   }
 }
 
+/** What was found of pairs of certificates: neither of them changes, and so does not whether one signed the other. */
+const signedPairs = new WeakMap<AmdCertificate, WeakMap<AmdCertificate, boolean>>();
+
+/** True if `issuer` signed the certificate, as isSignedBy. Judged once for the same two. */
+export function isIssuedBy(certificate: AmdCertificate, issuer: AmdCertificate): boolean {
+  const known = signedPairs.get(certificate) ?? new WeakMap<AmdCertificate, boolean>();
+  const good = known.get(issuer) ?? isSignedBy(certificate.tbs, certificate.signature, issuer);
+  signedPairs.set(certificate, known.set(issuer, good));
+  return good;
+}
+
 /** True if `signature` over `signed` is one of RSASSA-PSS with SHA-384 and a salt of 48 bytes by an RSA key. */
 export function isSignedBy(signed: Buffer, signature: Buffer, issuer: AmdCertificate): boolean {
   const key = keyOf(issuer);

@@ -6,7 +6,7 @@ import { DER_TAG, parseDer, readDerBoolean, readParts, readSmallInteger } from '
 import { ToolError } from '../core/error.js';
 import { printTime } from '../core/time.js';
 import { AMD_ARC, type LeafFacts, type LeafKind, readLeafExtensions } from './amd-extensions.js';
-import { type AmdCertificate, isPssSha384, isSignedBy, keyOf } from './certificate.js';
+import { type AmdCertificate, isIssuedBy, isPssSha384, keyOf } from './certificate.js';
 import { checkRevocation } from './check-revocation.js';
 import type { CheckName, Ledger } from './checks.js';
 import type { Expectation } from './expectation.js';
@@ -154,7 +154,7 @@ function checkAnchor(root: AmdCertificate, pinned: TrustedRoot | undefined): Den
       got: root.sha256,
     });
   }
-  const good = isPssSha384(root.signatureAlgorithm) && isSignedBy(root.tbs, root.signature, root);
+  const good = isPssSha384(root.signatureAlgorithm) && isIssuedBy(root, root);
   return good ? undefined : deny('E_CHAIN_FORMAT', 'the root certificate did not sign itself');
 }
 
@@ -179,9 +179,7 @@ function checkSignatures(chain: Chain, issuerName: string): Denial | undefined {
       want: 'RSASSA-PSS, SHA-384, MGF1 with SHA-384, salt of 48 bytes',
     });
   }
-  const unsigned = links.find(
-    ({ certificate, issuer }) => !isSignedBy(certificate.tbs, certificate.signature, issuer),
-  );
+  const unsigned = links.find(({ certificate, issuer }) => !isIssuedBy(certificate, issuer));
   if (unsigned !== undefined) {
     return deny('E_CHAIN_SIG', `the signature of the ${unsigned.name} certificate is wrong`);
   }

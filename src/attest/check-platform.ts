@@ -2,26 +2,23 @@
  * The report against the certificate that signed it: signature, processor, TCB and chip (spec snp-attestation section
  * 5.2, steps O to U).
  */
-import { verify } from 'node:crypto';
-import { keyOf } from './certificate.js';
 import type { ProvenLeaf } from './check-chain.js';
-import { rawSignature } from './check-format.js';
 import type { Outcome } from './checks.js';
 import type { Expectation, TcbByLine } from './expectation.js';
 import { isChipKeyMasked } from './flags.js';
 import { lineOfCpu, type Product } from './products.js';
 import { deny } from './reasons.js';
-import { SIGNED_SIZE_BYTES, type SnpReport } from './report.js';
+import type { SnpReport } from './report.js';
+import { isReportSigned, type JudgedSignature } from './report-signature.js';
 import { hasReservedTcbBytes, partsBelow, printTcb, readTcb, type Tcb } from './tcb.js';
 
-/** Step O: ECDSA on P-384 with SHA-384 over the first 672 bytes. */
-export function checkSignature(report: SnpReport, leaf: ProvenLeaf): Outcome {
-  const key = keyOf(leaf.certificate);
-  const signed = report.bytes.subarray(0, SIGNED_SIZE_BYTES);
-  const good =
-    key !== undefined &&
-    verify('sha384', signed, { key, dsaEncoding: 'ieee-p1363' }, rawSignature(report));
-  if (good) return 'pass';
+/** Step O. */
+export function checkSignature(
+  report: SnpReport,
+  leaf: ProvenLeaf,
+  judged: JudgedSignature | undefined,
+): Outcome {
+  if (isReportSigned(report, leaf.certificate, judged)) return 'pass';
   return deny('E_SIGNATURE', 'the report was not signed by the key of the certificate', {
     hints: [
       'the certificate may be that of another chip or of another TCB: fetch the one for this report',

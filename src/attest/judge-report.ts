@@ -40,6 +40,7 @@ import type { Candidate } from './near-miss.js';
 import { lineOfCpu, PRODUCTS } from './products.js';
 import type { Denial } from './reasons.js';
 import { isDenial, parseReport, type SnpReport } from './report.js';
+import type { JudgedSignature } from './report-signature.js';
 
 type FormatCheck = (report: SnpReport) => Denial | undefined;
 
@@ -60,12 +61,18 @@ export function judgeFormat(ledger: Ledger, bytes: Uint8Array): SnpReport | unde
   return report;
 }
 
+/** What the report is judged by beside its leaf. */
+export interface PlatformTerms {
+  readonly expectation: Expectation;
+  readonly judgedSignature?: JudgedSignature;
+}
+
 /** Judges steps O to U. `leaf` is undefined if its chain is broken, or skipped by the expectation. */
 export function judgePlatform(
   ledger: Ledger,
   report: SnpReport,
   leaf: ProvenLeaf | undefined,
-  expectation: Expectation,
+  { expectation, judgedSignature }: PlatformTerms,
 ): void {
   const line = lineOfCpu(report.cpuidFamily, report.cpuidModel);
   const product =
@@ -73,7 +80,7 @@ export function judgePlatform(
   const needs = ['signature-algorithm', 'signature-range', 'leaf-extensions'] as const;
   const withLeaf = (run: (leaf: ProvenLeaf) => Outcome) => () =>
     leaf === undefined ? 'skipped' : run(leaf);
-  const signature = withLeaf((proven) => checkSignature(report, proven));
+  const signature = withLeaf((proven) => checkSignature(report, proven, judgedSignature));
   const isSkipped = leaf === undefined && !ledger.isBroken('leaf-extensions');
   ledger.judge('report-signature', isSkipped ? [] : needs, signature);
   const leafChecks: readonly (readonly [CheckName, () => Outcome])[] = [

@@ -3,7 +3,9 @@
  * given. Every check is judged that can be, so that one look shows all that is wrong; the reason is the first failure.
  */
 import { ToolError } from '../core/error.js';
+import type { ReadBytes } from '../core/remember.js';
 import type { LeafKind } from './amd-extensions.js';
+import type { AmdCertificate } from './certificate.js';
 import { readChain } from './certificate-sources.js';
 import { parseCertificateTable, type TableEntry } from './certificate-table.js';
 import {
@@ -22,6 +24,7 @@ import { judgeFormat, judgeGuest, judgePlatform } from './judge-report.js';
 import type { Candidate } from './near-miss.js';
 import { AMD_ROOTS, type TrustedRoot } from './products.js';
 import { isDenial, type SnpReport } from './report.js';
+import type { JudgedSignature } from './report-signature.js';
 import { judgeUvm, UVM_CHECKS } from './uvm.js';
 import { buildVerdict, type Verdict } from './verdict.js';
 
@@ -33,6 +36,10 @@ export interface VerifyContext {
   readonly roots?: readonly TrustedRoot[];
   /** Texts that HOST_DATA may be the digest of, to explain a mismatch; the expected one first. */
   readonly candidates?: readonly Candidate[];
+  /** Reads certificates of the chain; one that keeps what it has read suits many verifications. */
+  readonly readCertificate?: ReadBytes<AmdCertificate>;
+  /** What was found of the report's signature on another thread. */
+  readonly judgedSignature?: JudgedSignature;
 }
 
 /** Judges evidence against an expectation. Never throws for bad evidence: that is a denial. */
@@ -47,7 +54,11 @@ export function verifyEvidence(
   const report = judgeFormat(ledger, hcl?.report ?? evidence.report ?? new Uint8Array());
   const found = report && judgeLeaf(ledger, report, { evidence, expectation, context, table });
   if (report !== undefined) {
-    judgePlatform(ledger, report, found?.proven, expectation);
+    const { judgedSignature } = context;
+    judgePlatform(ledger, report, found?.proven, {
+      expectation,
+      ...(judgedSignature && { judgedSignature }),
+    });
     judgeGuest(ledger, report, expectation, context.candidates ?? []);
   }
   judgeRuntimeData(ledger, hcl);
@@ -150,7 +161,7 @@ function judgeCertificates(
   reported: LeafKind | undefined,
   { evidence, expectation, context, table }: LeafInput,
 ): FoundLeaf {
-  const chain = readChain(evidence.certificates, table, reported);
+  const chain = readChain(evidence.certificates, table, reported, context.readCertificate);
   const crl = evidence.crl ?? table?.find(({ role }) => role === 'crl')?.bytes;
   const terms: ChainTerms = {
     ...(reported && { signingKey: reported }),

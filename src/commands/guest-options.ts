@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { ToolError } from '../core/error.js';
+import { LIMITS } from '../core/limits.js';
+import { rememberReads } from '../core/remember.js';
 import type { Certificate } from '../core/x509.js';
 import { environment, secondsNow } from '../io/machine.js';
 import type { ServiceClient } from '../io/services/client.js';
@@ -9,6 +11,7 @@ import { IDENTITY_SOURCES, type IdentitySource } from '../io/services/identity.j
 import { LOG_LEVELS, type LogLevel } from '../io/services/log.js';
 import { completeCertificateSource } from '../keyrelease/collateral.js';
 import { WRAP_ALGORITHMS, type WrapAlgorithm } from '../keyrelease/key-unwrap.js';
+import type { SendRequest } from '../keyrelease/ports.js';
 import { readSidecarArgs, type SidecarArgs } from '../keyrelease/sidecar-args.js';
 import type { ReleasePorts } from '../pipeline/sidecar/release.js';
 import { collect } from './context.js';
@@ -26,8 +29,15 @@ export interface GuestOptions {
   readonly fakeEvidenceThatProvesNothing?: string;
 }
 
-/** Milliseconds for a call to a service. */
-const SERVICE_MS = 30_000;
+/** How services are called. */
+export interface CallLimits {
+  /** To one host at a time. */
+  readonly connections: number;
+  /** Milliseconds for one call. */
+  readonly timeoutMs: number;
+}
+
+const ONE_CALL: CallLimits = { connections: 8, timeoutMs: 30_000 };
 
 /** Adds the options under "Evidence and services"; `variable` is that of the configuration. */
 export function addGuestOptions(command: Command, variable = 'SkrSideCarArgs'): Command {
@@ -101,86 +111,38 @@ export interface OpenGuest {
 export async function openGuest(
   options: GuestOptions,
   newWrappingKey: ReleasePorts['newWrappingKey'],
-  connections = 8,
+  limits = ONE_CALL,
 ): Promise<OpenGuest> {
-  const [
-    { findSecurityContext },
-    context,
-    sidecar,
-    { checkGuestEvidence },
-    release,
-    { openIdentity },
-    requests,
-  ] = await Promise.all([
-    import('../io/security-context.js'),
-    import('../attest/security-context.js'),
-    import('../pipeline/sidecar/evidence.js'),
-    import('../pipeline/sidecar/check.js'),
+  const [{ readCaFile }, { sendAgain }, { SigningKeys }, { parseCertificate }] = await Promise.all([
+    import('../io/registry/ca-file.js'),
+    import('../io/services/retry.js'),
     import('../pipeline/sidecar/release.js'),
-    import('../io/services/identity.js'),
-    import('../keyrelease/identity-requests.js'),
+    import('../core/x509.js'),
   ]);
   const args = options.args ?? readSidecarArgs(options.base64);
-  const [{ readCaFile }, { openServiceClient }] = await Promise.all([
-    import('../io/registry/ca-file.js'),
-    import('../io/services/client.js'),
-  ]);
   const ca = options.caFile === undefined ? undefined : await readCaFile(options.caFile);
-  const env = environment();
-  const client = openServiceClient({
-    timeoutMs: SERVICE_MS,
-    env,
-    connections,
-    repeat: true,
-    ...(ca && { ca }),
-  });
-  const { send } = client;
-  const names = context.SECURITY_CONTEXT_FILES;
-  const place = await findSecurityContext(options.securityContext, env, names);
-  const { thim: certificates, uvmEndorsement } = context.readSecurityContext(
-    place.files,
-    place.origin,
-  );
-  const platform = await openDevice(options, client);
-  // A made-up platform has its own certificates.
-  const thim = options.fakeEvidenceThatProvesNothing?.replace(/^http:\/\//, '');
-  const endpoint = thim === undefined ? '' : `${thim}/metadata/THIM/amd/certification`;
-  const source = args.certificates ?? completeCertificateSource('LocalTHIM', { endpoint });
-  const uvmBase64 = place.files.endorsement?.trim() ?? '';
-  const evidence = new sidecar.EvidenceCollector({
-    device: platform.device,
-    send,
-    source,
-    ...(certificates === undefined
-      ? {}
-      : { initial: sidecar.readThimCollateral(certificates, names.certificates) }),
-    check: (report, chain) => checkGuestEvidence(report, chain, secondsNow(), platform.roots),
-  });
-  const clientId = args.clientId === undefined ? {} : { clientId: args.clientId };
-  const accessToken = openIdentity({
-    source: options.identity,
-    send,
-    env,
-    requests,
-    ...clientId,
-  });
+  const client = await openClient(ca, limits);
+  const send = sendAgain(client.send);
+  const { evidence, fake, place } = await openEvidence(options, args, send);
+  const { uvmEndorsement } = place;
   const enc = options.wrapAlgorithm;
   return {
-    uvmBase64,
-    fake: platform.device.fake,
+    uvmBase64: place.uvmBase64,
+    fake,
     missing: place.missing,
     close: client.close,
     transfer: client.transfer,
     ports: {
       evidence,
       send,
-      accessToken,
+      accessToken: await openTokens(options, args, client.send),
       newWrappingKey,
       now: secondsNow,
       nonce: () => randomBytes(8).readBigUInt64BE(),
       roots: await trustedRoots(ca),
+      readCertificate: rememberReads(parseCertificate, LIMITS.keptCertificates),
       listedHosts: listedHostsOf(options),
-      signingKeys: new release.SigningKeys(),
+      signingKeys: new SigningKeys(),
       userAgent: () => args.userAgent ?? 'ConfidentialSkrContainer',
       ...(uvmEndorsement === undefined ? {} : { uvmEndorsement }),
       ...(enc === undefined ? {} : { enc }),
@@ -192,7 +154,76 @@ export async function openGuest(
 export const listedHostsOf = ({ allowHost }: GuestOptions): readonly string[] =>
   (allowHost ?? []).map((host) => host.toLowerCase());
 
-async function openDevice(options: GuestOptions, { send }: ServiceClient) {
+async function openClient(
+  ca: readonly string[] | undefined,
+  limits: CallLimits,
+): Promise<ServiceClient> {
+  const { openServiceClient } = await import('../io/services/client.js');
+  const common = { env: environment(), repeat: true };
+  return openServiceClient({ ...limits, ...common, ...(ca && { ca }) });
+}
+
+/** Access tokens; sent for as it is, since the identity services have waits of their own. */
+async function openTokens(
+  { identity: source }: GuestOptions,
+  { clientId }: SidecarArgs,
+  send: SendRequest,
+): Promise<ReleasePorts['accessToken']> {
+  const [{ openIdentity }, { keepTokens }, requests] = await Promise.all([
+    import('../io/services/identity.js'),
+    import('../io/services/kept-tokens.js'),
+    import('../keyrelease/identity-requests.js'),
+  ]);
+  const common = { source, send, env: environment(), requests };
+  const fetch = openIdentity({ ...common, ...(clientId === undefined ? {} : { clientId }) });
+  return keepTokens({ fetch, now: secondsNow });
+}
+
+/** The device, and where certificates of its reports come from. */
+async function openEvidence(options: GuestOptions, args: SidecarArgs, send: SendRequest) {
+  const [{ EvidenceCollector, readThimCollateral }, { makeGuestCheck }, place, device] =
+    await Promise.all([
+      import('../pipeline/sidecar/evidence.js'),
+      import('../pipeline/sidecar/check.js'),
+      openSecurityContext(options),
+      openDevice(options, send),
+    ]);
+  // A made-up platform has its own certificates.
+  const thim = options.fakeEvidenceThatProvesNothing?.replace(/^http:\/\//, '');
+  const endpoint = thim === undefined ? '' : `${thim}/metadata/THIM/amd/certification`;
+  const { certificates } = place;
+  const evidence = new EvidenceCollector({
+    device: device.device,
+    send,
+    source: args.certificates ?? completeCertificateSource('LocalTHIM', { endpoint }),
+    ...(certificates && { initial: readThimCollateral(certificates.text, certificates.what) }),
+    check: makeGuestCheck(secondsNow, device.roots),
+  });
+  return { evidence, fake: device.device.fake, place };
+}
+
+/** What the platform put beside the guest. */
+async function openSecurityContext({ securityContext }: GuestOptions) {
+  const [{ findSecurityContext }, { readSecurityContext, SECURITY_CONTEXT_FILES: names }] =
+    await Promise.all([
+      import('../io/security-context.js'),
+      import('../attest/security-context.js'),
+    ]);
+  const { files, origin, missing } = await findSecurityContext(
+    securityContext,
+    environment(),
+    names,
+  );
+  const { thim, uvmEndorsement } = readSecurityContext(files, origin);
+  return {
+    missing,
+    uvmBase64: files.endorsement?.trim() ?? '',
+    ...(thim === undefined ? {} : { certificates: { text: thim, what: names.certificates } }),
+    ...(uvmEndorsement === undefined ? {} : { uvmEndorsement }),
+  };
+}
+
+async function openDevice(options: GuestOptions, send: SendRequest) {
   const { fakeEvidenceThatProvesNothing: fake, guestProgram } = options;
   if (fake !== undefined) {
     const { openFakePlatform } = await import('../io/services/fake-platform.js');

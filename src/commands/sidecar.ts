@@ -21,12 +21,14 @@ interface SidecarOptions extends GuestOptions, LogOptions {
   readonly address: string;
   readonly keyDir: string;
   readonly maxRequests: number;
+  readonly timeout: number;
   readonly keysAhead: number;
 }
 
-/** Milliseconds: the headers of a request, and the whole of it. */
+/** Milliseconds for the headers of a request. */
 const HEADERS_MS = 30_000;
-const REQUEST_MS = 60_000;
+/** Connections to one service at a time: each costs a handshake, and then serves one request after the other. */
+const CONNECTIONS = 64;
 
 /** Adds `sidecar`; gives the command that encfs joins. */
 export function addSidecarCommand(program: Command, context: CommandContext): Command {
@@ -63,9 +65,14 @@ export function addSidecarCommand(program: Command, context: CommandContext): Co
         .default(256),
     )
     .addOption(
+      new Option('--timeout <seconds>', 'for a whole request; then it is told to come back')
+        .argParser(parseCount)
+        .default(60),
+    )
+    .addOption(
       new Option('--keys-ahead <n>', 'key pairs kept ready: as many releases at once are fast')
         .argParser(parseCount)
-        .default(8),
+        .default(64),
     )
     .option('--key-dir <dir>', 'folder of KEY-info.json files for WrapKey', '.');
   addLogOptions(addGuestOptions(command))
@@ -90,7 +97,9 @@ async function run(options: SidecarOptions, context: CommandContext): Promise<vo
   ]);
   const log = openLog(options.logLevel, options.logFile);
   const pool = openKeyPool(options.keysAhead);
-  const guest = await openGuest(options, pool.take, options.maxRequests);
+  // One service that does not answer is named before the time of the whole request is over.
+  const timeoutMs = options.timeout * 500;
+  const guest = await openGuest(options, pool.take, { connections: CONNECTIONS, timeoutMs });
   try {
     if (guest.missing.length > 0) {
       log('info', 'security-context', { missing: guest.missing.join(' ') });
@@ -166,8 +175,11 @@ async function serveApi(
       port: options.port,
       bodyBytes: LIMITS.sidecarRequestBytes,
       headersMs: HEADERS_MS,
-      requestMs: REQUEST_MS,
+      requestMs: options.timeout * 1000,
+      answerMs: options.timeout * 1000,
       requests: options.maxRequests,
+      free: ['/status'],
+      onRefused: (status, problem) => log('warning', 'refused', { status, problem }),
     },
     async ({ method, target, body }) => {
       const started = millisecondsNow();
@@ -199,9 +211,15 @@ async function serveGrpc(
   const { uvmBase64 } = guest;
   const readKey = (name: string) => readKeyFiles(options.keyDir, name);
   const ports = { ...guest.ports, readKey };
-  const { address, port } = options;
+  const { address, port, maxRequests: requests, timeout } = options;
   return await serveKeyProvider(
-    { address, port, messageBytes: LIMITS.sidecarRequestBytes },
+    {
+      address,
+      port,
+      messageBytes: LIMITS.sidecarRequestBytes,
+      requests,
+      answerMs: timeout * 1000,
+    },
     {
       wrapKey: (input) => provider.wrapKey(ports, input),
       unwrapKey: (input) => provider.unwrapKey(ports, input),

@@ -108,6 +108,7 @@ export const ERROR_CATALOGUE = {
   KEY_UNWRAP_FAILED: row(EXIT.denied, 'a wrapped key that the released key does not open'),
   SERVICE_UNREACHABLE: row(EXIT.unreachable, 'a service that cannot be reached or breaks off'),
   SERVER_FAILED: row(EXIT.unreachable, 'a server that cannot listen'),
+  SERVER_BUSY: row(EXIT.unreachable, 'a server that works on as many requests as it may'),
   SERVICE_TIMEOUT: row(EXIT.unreachable, 'a service that does not answer in time'),
   TOKEN_INVALID: row(EXIT.input, 'a token or a file of claims that does not fit'),
   KEY_PROVIDER_INPUT: row(EXIT.input, 'a message of the key provider that does not fit'),

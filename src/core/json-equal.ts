@@ -9,8 +9,14 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
 
 /** True if both say the same; absent is the same as absent only. */
 export function sameJson(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return canonicalJson(a) === canonicalJson(b);
+  if (a === b) return true;
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((item: JsonValue, index) => sameJson(item, b[index]));
+  }
+  if (!isJsonObject(a) || !isJsonObject(b)) return false;
+  const keys = Object.keys(a);
+  const sameSize = keys.length === Object.keys(b).length;
+  return sameSize && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]));
 }
 
 /** JSON text with sorted keys and no blanks: equal for equal values. */

@@ -132,6 +132,8 @@ export const LIMITS = {
   cborItems: 131_072,
   /** A certificate: real ones have at most a few KiB. */
   certificateBytes: 64 * KIB,
+  /** Certificates that a side-car keeps read: those of its processor and of some vaults. */
+  keptCertificates: 64,
   /** Certificates of one chain: the guest's checker refuses more. */
   chainCertificates: 100,
   /** Inclusion proofs of one receipt: ledgers write one. */

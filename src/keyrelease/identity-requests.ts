@@ -1,8 +1,10 @@
 /** Requests for access tokens of a managed identity, a workload identity or a client secret (Microsoft Entra ID). */
 import { ToolError } from '../core/error.js';
-import { parseJson } from '../core/json.js';
+import { type JsonValue, parseJson } from '../core/json.js';
 import { isJsonObject } from '../core/json-equal.js';
+import { withoutAbsent } from '../core/record.js';
 import { HOST_PATTERN } from './hosts.js';
+import type { AccessToken } from './ports.js';
 
 /** A request whose body and headers may hold secrets: never logged. */
 export interface IdentityRequest {
@@ -75,13 +77,22 @@ export function buildClientTokenRequest(
 }
 
 /** The token in an answer; `source` names who gave it. Throws IDENTITY_FAILED without quoting the answer. */
-export function readAccessToken(text: string, source: string): string {
+export function readAccessToken(text: string, source: string): AccessToken {
   const value = parseJson(text, `answer of ${source}`);
-  const token = isJsonObject(value) ? (value.access_token ?? value.accessToken) : undefined;
-  if (typeof token === 'string' && token !== '') return token;
+  const answer = isJsonObject(value) ? value : {};
+  const token = answer.access_token ?? answer.accessToken;
+  if (typeof token === 'string' && token !== '') {
+    const [expiresIn, expiresOn] = [answer.expires_in, answer.expires_on].map(readSeconds);
+    return withoutAbsent({ token, expiresIn, expiresOn });
+  }
   throw new ToolError('IDENTITY_FAILED', `${source} gave no access token`, {
     want: 'a JSON object with access_token',
   });
+}
+
+/** A count of seconds, which some services write as a text. Undefined for anything else. */
+function readSeconds(value: JsonValue | undefined): number | undefined {
+  return /^[0-9]{1,12}$/.test(String(value)) ? Number(value) : undefined;
 }
 
 /** `https://HOST[:PORT]` of an identity authority: https, no path, user information or blanks. Throws SERVICE_HOST_REFUSED. */

@@ -13,6 +13,8 @@ export interface ServiceAnswer {
   readonly status: number;
   /** The whole body; longer ones than LIMITS.serviceAnswerBytes are an error, never cut. */
   readonly body: Buffer;
+  /** Seconds after which the service wants to be asked again, if it says so. */
+  readonly retryAfter?: number;
 }
 
 /** Sends one request. Follows no redirect. Throws SERVICE_UNREACHABLE and SERVICE_TIMEOUT. */
@@ -24,6 +26,15 @@ export type TransferRequest = Omit<ServiceRequest, 'body'> & { readonly body?: U
 export interface BinaryAnswer extends ServiceAnswer {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** What an identity service gives. */
+export interface AccessToken {
+  /** Secret. */
+  readonly token: string;
+  /** Seconds that it lasts from the answer on, and its end in seconds since 1970, as far as the service says. */
+  readonly expiresIn?: number;
+  readonly expiresOn?: number;
 }
 
 /** The SNP device of this guest. */

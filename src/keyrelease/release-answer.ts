@@ -8,6 +8,7 @@ import type { ToolError } from '../core/error.js';
 import { type JsonObject, type JsonValue, parseJson, parseJsonBytes } from '../core/json.js';
 import { isJsonObject } from '../core/json-equal.js';
 import { LIMITS } from '../core/limits.js';
+import type { ReadBytes } from '../core/remember.js';
 import { type Certificate, parseCertificate } from '../core/x509.js';
 import type { KeyId } from './hosts.js';
 import { parseJws, verifyRs256 } from './jws.js';
@@ -48,6 +49,8 @@ export interface ReleaseExpectation {
   readonly enc?: WrapAlgorithm;
   /** The nonce that was sent. */
   readonly nonce?: string;
+  /** Reads the certificates; one that keeps what it has read suits many answers. */
+  readonly readCertificate?: ReadBytes<Certificate>;
 }
 
 /** The JWK is secret. */
@@ -82,7 +85,7 @@ function openAnswer(body: string, expectation: ReleaseExpectation): string {
   if ('problem' in jws) throw new Refusal('jws-form', jws.problem);
   const { header, payload } = jws;
   if (header.alg !== 'RS256') throw new Refusal('jws-algorithm', 'the header names another');
-  const [leaf, ...others] = certificatesOf(header);
+  const [leaf, ...others] = certificatesOf(header, expectation.readCertificate);
   if (leaf === undefined) throw new Refusal('certificate-missing', 'x5c is empty');
   if (!isSignedBy(jws, leaf)) throw new Refusal('jws-signature', 'it does not fit');
   const problem = certificateProblem(leaf, others, header['x5t#S256'], expectation);
@@ -99,13 +102,16 @@ function signedValue(body: string): string {
   throw new Refusal('answer-form', 'it has no text "value"');
 }
 
-function certificatesOf({ x5c }: JsonObject): readonly Certificate[] {
+function certificatesOf(
+  { x5c }: JsonObject,
+  read: ReadBytes<Certificate> = parseCertificate,
+): readonly Certificate[] {
   if (!Array.isArray(x5c) || x5c.length === 0 || x5c.length > LIMITS.chainCertificates) {
     throw new Refusal('certificate-missing', 'x5c is absent, empty or too long');
   }
   return x5c.map((text: JsonValue, index) => {
     const bytes = typeof text === 'string' ? decodeBase64(text) : undefined;
-    const parsed = bytes && tryParse(() => parseCertificate(bytes, `x5c[${index}]`));
+    const parsed = bytes && tryParse(() => read(bytes, `x5c[${index}]`));
     if (parsed === undefined) throw new Refusal('certificate-missing', `x5c[${index}] is none`);
     return parsed;
   });

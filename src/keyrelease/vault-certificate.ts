@@ -53,8 +53,8 @@ function chainProblem(
   roots: readonly Certificate[],
   now: number,
 ): string | undefined {
-  const issuers = new Set([leaf, ...others].map(({ issuer }) => issuer.der.toString('hex')));
-  const candidates = roots.filter((root) => issuers.has(root.subject.der.toString('hex')));
+  const issuers = [leaf, ...others].map(({ issuer }) => issuer.der);
+  const candidates = roots.filter(({ subject }) => issuers.some((der) => der.equals(subject.der)));
   let detail = 'no trusted root has issued it';
   for (const root of candidates) {
     const result = findPath([leaf, ...others, root], now);

@@ -172,7 +172,9 @@ describe('identities', () => {
       };
     });
     const env = { IDENTITY_ENDPOINT: `${url}/token`, IDENTITY_HEADER: 'h' };
-    expect(await identity({ env })('https://vault.azure.net')).toBe('https://vault.azure.net');
+    expect(await identity({ env })('https://vault.azure.net')).toEqual({
+      token: 'https://vault.azure.net',
+    });
     expect(header).toBe('h');
   });
 

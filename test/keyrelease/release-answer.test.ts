@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { rememberReads } from '../../src/core/remember.js';
+import { parseCertificate } from '../../src/core/x509.js';
 import { openReleaseAnswer, type ReleaseExpectation } from '../../src/keyrelease/release-answer.js';
 import { extendedKeyUsage, subjectAltName } from '../support/certificates.js';
 import {
@@ -39,15 +41,19 @@ interface Change {
   readonly expectation?: Partial<ReleaseExpectation>;
 }
 
+/** A reader that has seen the certificates of good answers, as that of a side-car. */
+const readCertificate = rememberReads(parseCertificate, 64);
+
+/** Opens an answer twice, with fresh and with remembered certificates: both must come to the same. */
 function open(change: Change = {}) {
   const from = change.from ?? vault;
   const header = { ...headerOf(from), ...change.header };
   const jws = makeJws(header, change.payload ?? payload, from.leafKey.privateKey);
-  return openReleaseAnswer(JSON.stringify({ value: jws }), {
-    ...expectation,
-    roots: from.roots,
-    ...change.expectation,
-  });
+  const body = JSON.stringify({ value: jws });
+  const terms = { ...expectation, roots: from.roots, ...change.expectation };
+  const outcome = openReleaseAnswer(body, terms);
+  expect(openReleaseAnswer(body, { ...terms, readCertificate })).toEqual(outcome);
+  return outcome;
 }
 const reasonOf = (change: Change) => {
   const outcome = open(change);
@@ -138,6 +144,20 @@ describe('a release answer', () => {
       },
     ],
   ])('is refused: %s', (reason, change) => expect(reasonOf(change)).toBe(reason));
+
+  it('is refused for each changed byte of a certificate that was good before', () => {
+    expect(open().released).toBe(true);
+    const { x5c } = headerOf(vault);
+    for (const [index, der] of vault.chain.slice(0, 2).entries()) {
+      for (let at = 0; at < der.length; at += 7) {
+        const changed = Buffer.from(der);
+        changed[at]! ^= 1;
+        const header = { x5c: x5c.with(index, changed.toString('base64')) };
+        expect(open({ header }).released, `${index}:${at}`).toBe(false);
+      }
+    }
+    expect(open().released).toBe(true);
+  });
 
   it('is checked against the nonce that was sent', () => {
     const change = { payload: withRequest({ nonce: 'n' }), expectation: { nonce: 'n' } };

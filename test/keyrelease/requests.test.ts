@@ -141,8 +141,8 @@ describe('identity requests', () => {
   });
 
   it('read the token of any kind of answer, and quote none', () => {
-    expect(readAccessToken('{"access_token":"a"}', 'x')).toBe('a');
-    expect(readAccessToken('{"accessToken":"b"}', 'x')).toBe('b');
+    expect(readAccessToken('{"access_token":"a"}', 'x')).toEqual({ token: 'a' });
+    expect(readAccessToken('{"accessToken":"b"}', 'x')).toEqual({ token: 'b' });
     expect(() => readAccessToken('{"access_token":"","error":"swordfish"}', 'x')).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('swordfish') }),
     );

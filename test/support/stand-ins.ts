@@ -225,7 +225,7 @@ export async function startSidecar(
       ...prefix,
       join(ROOT, 'dist/cli.js'),
       'sidecar',
-      ...['--port', '0', '--allow-host', host, '--ca-file', caFile],
+      ...['--port', '0', '--allow-host', host, '--ca-file', caFile, '--keys-ahead', '4'],
       ...(machine === '' ? [] : ['--fake-evidence-that-proves-nothing', machine]),
       ...args,
     ],

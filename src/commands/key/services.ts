@@ -49,15 +49,16 @@ export async function openServices(options: ServiceOptions): Promise<OpenService
   const ca = options.caFile === undefined ? undefined : await readCaFile(options.caFile);
   const env = environment();
   const client = openServiceClient({ timeoutMs: TIMEOUT_MS, env, ...(ca && { ca }) });
+  const identity = openIdentity({
+    source: options.identity,
+    send: client.send,
+    env,
+    requests,
+    ...(options.clientId === undefined ? {} : { clientId: options.clientId }),
+  });
   return {
     ...client,
-    accessToken: openIdentity({
-      source: options.identity,
-      send: client.send,
-      env,
-      requests,
-      ...(options.clientId === undefined ? {} : { clientId: options.clientId }),
-    }),
+    accessToken: async (resource) => (await identity(resource)).token,
     listedHosts: (options.allowHost ?? []).map((host) => host.toLowerCase()),
   };
 }

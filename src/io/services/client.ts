@@ -95,7 +95,9 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
         }),
       );
       const body = await readBody(answer.body, url.host);
-      return { status: answer.statusCode, headers: answer.headers, body };
+      const after = String(answer.headers['retry-after'] ?? '');
+      const retryAfter = /^[0-9]{1,6}$/.test(after) ? { retryAfter: Number(after) } : {};
+      return { status: answer.statusCode, headers: answer.headers, body, ...retryAfter };
     } catch (error) {
       throw failure(error, url.host, signal.aborted, options.timeoutMs);
     }

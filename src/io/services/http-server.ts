@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { ToolError } from '../../core/error.js';
+import { openPlaces } from './places.js';
 
 /** What answers; never throws. */
 export type AnswerHttp = (request: {
@@ -20,8 +21,14 @@ export interface HttpServerOptions {
   readonly bodyBytes: number;
   readonly headersMs: number;
   readonly requestMs: number;
+  /** Milliseconds from the headers to the answer, after which the caller is told to come back; any time if absent. */
+  readonly answerMs?: number;
   /** Requests at once; further ones are told to come back. */
   readonly requests: number;
+  /** Targets that are answered however many requests there are: those of probes. */
+  readonly free?: readonly string[];
+  /** Told of each request that was refused or given up without an answer of its own. */
+  readonly onRefused?: (status: number, problem: string) => void;
   /** Key and chain in PEM; absent: plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -38,21 +45,21 @@ export async function serveHttp(
   options: HttpServerOptions,
   answer: AnswerHttp,
 ): Promise<RunningServer> {
-  let running = 0;
+  const { requests, answerMs, free = [], onRefused } = options;
+  const places = openPlaces({ requests, ...(answerMs === undefined ? {} : { answerMs }) });
   const handle = (request: IncomingMessage, response: ServerResponse) => {
-    if (running >= options.requests) {
+    const work = () => serve(request, response, options, answer);
+    const isFree = free.includes(request.url ?? '');
+    (isFree ? work() : places.run(work)).catch((error: unknown) => {
+      const problem = error instanceof ToolError ? error.message : 'the server failed';
+      const status = error instanceof ToolError ? 503 : 500;
       request.resume();
-      reply(response, 503, '{"error":"too many requests at once"}', { 'Retry-After': '1' });
-      return;
-    }
-    running += 1;
-    const ended = () => {
-      running -= 1;
-    };
-    serve(request, response, options.bodyBytes, answer).then(ended, ended);
+      reply(response, status, JSON.stringify({ error: problem }), { 'Retry-After': '1' });
+      onRefused?.(status, problem);
+    });
   };
   const server = options.tls ? createTlsServer(options.tls, handle) : createServer(handle);
-  server.headersTimeout = options.headersMs;
+  server.headersTimeout = Math.min(options.headersMs, options.requestMs);
   server.requestTimeout = options.requestMs;
   server.maxHeadersCount = 100;
   await listen(server, options);
@@ -85,12 +92,13 @@ function listen(server: Server, { address, port }: HttpServerOptions): Promise<v
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  limit: number,
+  { bodyBytes, onRefused }: HttpServerOptions,
   answer: AnswerHttp,
 ): Promise<void> {
-  const body = await readBody(request, limit);
+  const body = await readBody(request, bodyBytes);
   if (body === 'too long') {
     reply(response, 413, '{"error":"the request is too long"}', { Connection: 'close' });
+    onRefused?.(413, 'the request is too long');
     return;
   }
   if (body === 'broken') return;

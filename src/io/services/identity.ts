@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
 import type * as IdentityRequests from '../../keyrelease/identity-requests.js';
-import type { SendRequest } from '../../keyrelease/ports.js';
+import type { AccessToken, SendRequest } from '../../keyrelease/ports.js';
 
 export const IDENTITY_SOURCES = ['auto', 'workload', 'endpoint', 'secret', 'imds', 'az'] as const;
 export type IdentitySource = (typeof IDENTITY_SOURCES)[number];
@@ -30,7 +30,7 @@ const AGAIN = (status: number) => [404, 410, 429].includes(status) || status >= 
 const LOGIN = 'https://login.microsoftonline.com';
 
 /** Gets an access token for a resource such as `https://vault.azure.net`. Throws IDENTITY_FAILED. */
-export function openIdentity(options: IdentityOptions): (resource: string) => Promise<string> {
+export function openIdentity(options: IdentityOptions): (resource: string) => Promise<AccessToken> {
   return async (resource) => {
     const source = options.source === 'auto' ? chooseSource(options) : options.source;
     return await SOURCES[source](resource, options);
@@ -47,7 +47,7 @@ function chooseSource({ env }: IdentityOptions): Exclude<IdentitySource, 'auto'>
 }
 
 type IdentityRequest = IdentityRequests.IdentityRequest;
-type Source = (resource: string, options: IdentityOptions) => Promise<string>;
+type Source = (resource: string, options: IdentityOptions) => Promise<AccessToken>;
 
 const SOURCES: Readonly<Record<Exclude<IdentitySource, 'auto'>, Source>> = {
   async workload(resource, options) {
@@ -104,7 +104,7 @@ async function ask(
   options: IdentityOptions,
   request: IdentityRequest,
   waits: readonly number[] = [],
-): Promise<string> {
+): Promise<AccessToken> {
   const { host } = new URL(request.url);
   const answer = await options.send(request).catch((error: unknown) => error);
   const [pause, ...rest] = waits;

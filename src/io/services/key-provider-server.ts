@@ -5,6 +5,7 @@
 import type { handleUnaryCall, ServerUnaryCall, ServiceError, sendUnaryData } from '@grpc/grpc-js';
 import { type ErrorCode, ToolError } from '../../core/error.js';
 import type { RunningServer } from './http-server.js';
+import { openPlaces, type PlaceLimits, type Places } from './places.js';
 
 /** What answers the calls. */
 export interface KeyProviderHandlers {
@@ -21,7 +22,7 @@ export interface KeyProviderHandlers {
   readonly onCall: (call: string, error: ToolError | undefined) => void;
 }
 
-export interface KeyProviderServerOptions {
+export interface KeyProviderServerOptions extends PlaceLimits {
   readonly address: string;
   readonly port: number;
   readonly messageBytes: number;
@@ -82,6 +83,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   KEY_PROVIDER_INPUT: 3,
   KEY_ID_INVALID: 3,
   SERVICE_HOST_REFUSED: 3,
+  SERVER_BUSY: 8,
   DEVICE_ABSENT: 9,
   KEY_CONFIG_INVALID: 13,
   INTERNAL: 13,
@@ -104,7 +106,10 @@ export async function serveKeyProvider(
   });
   const service = definition['key_provider.KeyProviderService'];
   const server = new grpc.Server({ 'grpc.max_receive_message_length': options.messageBytes });
-  server.addService(service as Parameters<typeof server.addService>[0], implement(handlers));
+  server.addService(
+    service as Parameters<typeof server.addService>[0],
+    implement(handlers, openPlaces(options)),
+  );
   new ReflectionService(definition).addToServer(server);
   const port = await new Promise<number>((done, failed) => {
     const target = `${options.address}:${options.port}`;
@@ -123,19 +128,21 @@ export async function serveKeyProvider(
 type Input = Readonly<Record<string, Buffer | string>>;
 type Call = handleUnaryCall<Input, object>;
 
-function implement(handlers: KeyProviderHandlers): Record<string, Call> {
+function implement(handlers: KeyProviderHandlers, places: Places): Record<string, Call> {
+  const unary = (name: string, handle: (input: Input) => Promise<object>) =>
+    answerWith(name, handlers, (input) => places.run(() => handle(input)));
   const text = (input: Input, name: string) => String(input[name] ?? '');
   return {
-    WrapKey: unary('WrapKey', handlers, async (input) => {
+    WrapKey: unary('WrapKey', async (input) => {
       return { [WRAP_OUTPUT]: Buffer.from(await handlers.wrapKey(text(input, WRAP_INPUT))) };
     }),
-    UnWrapKey: unary('UnWrapKey', handlers, async (input) => {
+    UnWrapKey: unary('UnWrapKey', async (input) => {
       return { [WRAP_OUTPUT]: Buffer.from(await handlers.unwrapKey(text(input, WRAP_INPUT))) };
     }),
-    GetReport: unary('GetReport', handlers, async (input) => {
+    GetReport: unary('GetReport', async (input) => {
       return { report_hex_string: await handlers.getReport(text(input, 'report_data_hex_string')) };
     }),
-    GetAttestationData: unary('GetAttestationData', handlers, async (input) => {
+    GetAttestationData: unary('GetAttestationData', async (input) => {
       const data = await handlers.getAttestationData(text(input, 'b64_runtime_data_string'));
       return {
         endorsed_tcb: data.endorsedTcb,
@@ -144,13 +151,14 @@ function implement(handlers: KeyProviderHandlers): Record<string, Call> {
         uvm_reference_info: data.uvmReferenceInfo,
       };
     }),
-    SayHello: unary('SayHello', handlers, async (input) => {
+    // Probes say hello: however many calls there are.
+    SayHello: answerWith('SayHello', handlers, async (input) => {
       return { message: `Hello ${text(input, 'name')}` };
     }),
   };
 }
 
-function unary(
+function answerWith(
   name: string,
   { onCall }: KeyProviderHandlers,
   handle: (input: Input) => Promise<object>,

@@ -5,11 +5,14 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { ToolError } from '../../core/error.js';
+import { createGate } from '../../core/parallel.js';
 import type { ReportDevice } from '../../keyrelease/ports.js';
 import { packagePath } from '../assets.js';
 
 const REPORT_BYTES = 1184;
 const TIMEOUT_MS = 30_000;
+/** Programs at once: the device itself answers one after the other. */
+const AT_ONCE = 8;
 /** Where the build puts the program. */
 const BUILT = packagePath('native/podseal-guest');
 /** Codes of the program that say that there is no device for this process. */
@@ -24,10 +27,11 @@ interface Failure extends NodeJS.ErrnoException {
 /** The device of this guest, asked by `program` (default: the built one, else the one on PATH). */
 export function openReportDevice(program: string | undefined): ReportDevice {
   const file = program ?? (existsSync(BUILT) ? BUILT : 'podseal-guest');
+  const gate = createGate(AT_ONCE);
   return {
     fake: false,
     async report(reportData) {
-      const report = await run(file, reportData);
+      const report = await gate(() => run(file, reportData));
       if (report.length === REPORT_BYTES) return report;
       throw new ToolError('DEVICE_FAILED', 'podseal-guest gives something that is no report', {
         want: `${REPORT_BYTES} bytes`,

@@ -7,7 +7,7 @@ import { parseCertificate } from '../../core/x509.js';
 import type { WrappingKey } from '../../keyrelease/ports.js';
 import { evaluateReleasePolicy, type ReleaseEvaluation } from '../../release/evaluate.js';
 import type { ReleasePolicyDocument } from '../../release/grammar.js';
-import { checkGuestEvidence } from '../sidecar/check.js';
+import { makeGuestCheck } from '../sidecar/check.js';
 import { EvidenceCollector } from '../sidecar/evidence.js';
 import { releaseKey, SigningKeys } from '../sidecar/release.js';
 import { guestClaims } from './attestation-service.js';
@@ -66,7 +66,7 @@ export async function rehearseRelease(
     },
     send,
     initial: platform.collateral,
-    check: (report, chain) => checkGuestEvidence(report, chain, now(), platform.roots),
+    check: makeGuestCheck(now, platform.roots),
   });
   try {
     const order = {

@@ -32,7 +32,7 @@ export interface EvidenceOptions {
   /** Where other certificates come from; absent: `initial` must fit. */
   readonly source?: CertificateSource;
   /** Judges report and chain before they leave; gives what is wrong with them. */
-  readonly check: (report: Uint8Array, chain: string) => string | undefined;
+  readonly check: (report: Uint8Array, chain: string) => Promise<string | undefined>;
 }
 
 /** Collects evidence; one object for the whole life of a side-car. Safe for any number of calls at once. */
@@ -66,13 +66,13 @@ export class EvidenceCollector {
   async collect(runtimeData: Uint8Array): Promise<GuestEvidence> {
     const first = await this.report(runtimeData);
     const known = this.current;
-    if (known?.tcb === tcbOf(first)) return this.checked(first, known);
+    if (known?.tcb === tcbOf(first)) return await this.checked(first, known);
     const fetched = await this.fetch(first);
-    if (fetched.tcb === tcbOf(first)) return this.checked(first, fetched);
+    if (fetched.tcb === tcbOf(first)) return await this.checked(first, fetched);
     // The firmware may have been updated in between: a new report, and certificates for that one.
     const second = await this.report(runtimeData);
     const again = fetched.tcb === tcbOf(second) ? fetched : await this.fetch(second);
-    if (again.tcb === tcbOf(second)) return this.checked(second, again);
+    if (again.tcb === tcbOf(second)) return await this.checked(second, again);
     throw new ToolError(
       'COLLATERAL_MISMATCH',
       `SNP reported TCB value: ${tcbOf(second)} doesn't match Certificate TCB value: ${again.tcb}`,
@@ -80,8 +80,8 @@ export class EvidenceCollector {
     );
   }
 
-  private checked(report: Uint8Array, collateral: Collateral): GuestEvidence {
-    const problem = this.options.check(report, collateral.chain);
+  private async checked(report: Uint8Array, collateral: Collateral): Promise<GuestEvidence> {
+    const problem = await this.options.check(report, collateral.chain);
     if (problem !== undefined) {
       throw new ToolError(
         'COLLATERAL_MISMATCH',

@@ -6,6 +6,7 @@
 import { ToolError } from '../../core/error.js';
 import { type JsonObject, type JsonValue, parseJsonBytes } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
+import type { ReadBytes } from '../../core/remember.js';
 import { hideSecrets } from '../../core/secret.js';
 import type { Certificate } from '../../core/x509.js';
 import {
@@ -17,7 +18,12 @@ import {
 import type { WrapAlgorithm } from '../../keyrelease/key-unwrap.js';
 import { ATTEST_PATH, buildAttestationRequest } from '../../keyrelease/maa-request.js';
 import { TOKEN_REASONS, type TokenVerdict, verifyMaaToken } from '../../keyrelease/maa-token.js';
-import type { SendRequest, ServiceAnswer, WrappingKey } from '../../keyrelease/ports.js';
+import type {
+  SendRequest,
+  ServiceAnswer,
+  ServiceRequest,
+  WrappingKey,
+} from '../../keyrelease/ports.js';
 import { openReleaseAnswer, RELEASE_REASONS } from '../../keyrelease/release-answer.js';
 import { buildReleaseRequest } from '../../keyrelease/vault-requests.js';
 import { buildWrappingKeySet } from '../../keyrelease/wrapping-key.js';
@@ -26,8 +32,11 @@ import type { EvidenceCollector } from './evidence.js';
 export interface ReleasePorts {
   readonly evidence: EvidenceCollector;
   readonly send: SendRequest;
-  /** An access token for a resource; the given one of a request is used instead. */
-  readonly accessToken: (resource: string) => Promise<string>;
+  /**
+   * An access token for a resource, which may have been used before; `refused` is one that the service did not take. The
+   * given one of a request is used instead.
+   */
+  readonly accessToken: (resource: string, refused?: string) => Promise<string>;
   readonly newWrappingKey: () => Promise<WrappingKey>;
   /** Seconds since 1970. */
   readonly now: () => number;
@@ -35,6 +44,8 @@ export interface ReleasePorts {
   readonly nonce: () => bigint;
   /** TLS roots that a vault's certificate may chain to. */
   readonly roots: readonly Certificate[];
+  /** Reads the certificates of vaults; one that keeps what it has read suits many releases. */
+  readonly readCertificate?: ReadBytes<Certificate>;
   readonly listedHosts: ListedHosts;
   readonly signingKeys: SigningKeys;
   readonly uvmEndorsement?: Uint8Array;
@@ -154,16 +165,14 @@ export async function releaseKey(ports: ReleasePorts, order: ReleaseOrder): Prom
   const wrappingKey = await ports.newWrappingKey();
   const runtimeData = Buffer.from(buildWrappingKeySet(wrappingKey.publicKey));
   const target = await attestGuest(ports, order.attestationService, runtimeData);
-  const bearer = order.accessToken ?? (await ports.accessToken(tokenResourceOf(vault)));
   const nonce = ports.nonce().toString();
-  const { enc } = ports;
+  const { enc, readCertificate } = ports;
   const request = buildReleaseRequest(vault, key, {
     target,
     nonce,
     ...(enc === undefined ? {} : { enc }),
   });
-  const headers = { ...request.headers, Authorization: `Bearer ${bearer}` };
-  const answer = await ports.send({ ...request, headers });
+  const answer = await sendToVault(ports, vault, request, order.accessToken);
   if (answer.status !== 200) throw vaultRefusal(answer, vault);
   const outcome = openReleaseAnswer(answer.body.toString('utf8'), {
     host: vault,
@@ -173,11 +182,32 @@ export async function releaseKey(ports: ReleasePorts, order: ReleaseOrder): Prom
     now: ports.now(),
     nonce,
     ...(enc === undefined ? {} : { enc }),
+    ...(readCertificate === undefined ? {} : { readCertificate }),
   });
   if (outcome.released) return outcome.jwk;
   throw new ToolError('KEY_RELEASE_REFUSED', `the answer of ${vault} is refused`, {
     got: `${RELEASE_REASONS[outcome.reason]} [${outcome.reason}]: ${outcome.detail}`,
   });
+}
+
+/** Sends a request with an access token. A kept one that the vault does not take is replaced by a new one, once. */
+async function sendToVault(
+  { send, accessToken }: ReleasePorts,
+  vault: string,
+  request: ServiceRequest,
+  given: string | undefined,
+): Promise<ServiceAnswer> {
+  const sendWith = async (bearer: string) => {
+    const headers = { ...request.headers, Authorization: `Bearer ${bearer}` };
+    return await send({ ...request, headers });
+  };
+  if (given !== undefined) return await sendWith(given);
+  const resource = tokenResourceOf(vault);
+  const bearer = await accessToken(resource);
+  const answer = await sendWith(bearer);
+  if (answer.status !== 401) return answer;
+  const renewed = await accessToken(resource, bearer);
+  return renewed === bearer ? answer : await sendWith(renewed);
 }
 
 function tokenOf({ status, body }: ServiceAnswer, host: string): string {
