@@ -17,14 +17,21 @@ import { join } from 'node:path';
 
 const CRYPTSETUP = '/usr/sbin/cryptsetup';
 
-/** True where the real program is. */
-export const hasCryptsetup = existsSync(CRYPTSETUP);
+/** True where the real program is; says so where it is not. */
+export const hasCryptsetup = told(existsSync(CRYPTSETUP), `there is no ${CRYPTSETUP}`);
 
-/** True where this process may mount, and the kernel has FUSE and loop devices. Tests that need it are left out elsewhere. */
-export const canMount =
-  ['/dev/fuse', '/dev/loop-control', '/usr/sbin/mkfs.ext4', '/usr/sbin/losetup'].every((path) =>
-    existsSync(path),
-  ) && hasAdminCapability();
+const MOUNTING = ['/dev/fuse', '/dev/loop-control', '/usr/sbin/mkfs.ext4', '/usr/sbin/losetup'];
+
+/** True where this process may mount, and the system has FUSE, loop devices and ext4; says so where not. */
+export const canMount = told(
+  MOUNTING.every((path) => existsSync(path)) && hasAdminCapability(),
+  'mounting takes root, FUSE, loop devices and e2fsprogs',
+);
+
+function told(there: boolean, reason: string): boolean {
+  if (!there) process.stderr.write(`left out: tests with encrypted images (${reason})\n`);
+  return there;
+}
 
 /** CAP_SYS_ADMIN is bit 21 of the effective capabilities (proc(5)). */
 function hasAdminCapability(): boolean {
