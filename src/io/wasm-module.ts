@@ -18,7 +18,7 @@ export interface WasmModuleOptions {
  * module does, takes a hundred times as long as the evaluation of a large request; memory that is not needed keeps the
  * garbage collector busy.
  */
-const SPARE_BYTES = 32 * 1024 * 1024;
+const SPARE_BYTES = 16 * 1024 * 1024;
 const DATA_GROWTH = 12;
 /** Memory that evaluations take for each byte of a request. */
 const INPUT_GROWTH = 256;
