@@ -85,13 +85,19 @@ export class DataDocument {
   }
 
   #change(path: readonly string[], before: JsonObject, after: JsonObject): void {
-    for (const name of Object.keys(before)) {
-      if (Object.hasOwn(after, name)) continue;
-      this.#memory.remove(this.#root, this.#memory.write(JSON.stringify([...path, name])));
+    let stayed = 0;
+    for (const name of Object.keys(after)) {
+      const value = after[name]!;
+      // What an object has by its prototype is no JSON value, so that it is never the same.
+      const isSame = before[name] === value;
+      const wasThere = isSame || Object.hasOwn(before, name);
+      if (wasThere) stayed += 1;
+      if (!isSame) this.#changeOne([...path, name], wasThere ? before[name] : undefined, value);
     }
-    for (const [name, value] of Object.entries(after)) {
-      const old = Object.hasOwn(before, name) ? before[name] : undefined;
-      if (old !== value) this.#changeOne([...path, name], old, value);
+    const names = Object.keys(before);
+    if (stayed === names.length) return;
+    for (const name of names.filter((one) => !Object.hasOwn(after, one))) {
+      this.#memory.remove(this.#root, this.#memory.write(JSON.stringify([...path, name])));
     }
   }
 
