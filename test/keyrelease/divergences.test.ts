@@ -35,7 +35,7 @@ const nothing = () => Promise.reject(new Error('nothing is asked for here'));
 
 /** The side-car's ports with a device; nothing else is there. */
 function portsWith(device: ReportDevice): KeyProviderPorts {
-  const evidence = new EvidenceCollector({ device, send: nothing, check: () => undefined });
+  const evidence = new EvidenceCollector({ device, send: nothing, check: async () => undefined });
   return {
     evidence,
     send: nothing,
