@@ -9,6 +9,7 @@ import {
   exactly,
   isList,
   isMap,
+  isTruthy,
   kindOfData,
   textOfData,
 } from '../../core/data.js';
@@ -16,6 +17,7 @@ import { parseJsonData, printCompactInOrder } from '../../core/data-json.js';
 import { sha256Hex } from '../../core/digest.js';
 import { ToolError } from '../../core/error.js';
 import { below, invalidAt, type JsonPlace } from '../../core/json-read.js';
+import type { NoticeSink } from '../../core/notice.js';
 
 /** A member with the value that it gets where it is missing; without one it is left out then. */
 type Member = readonly [key: string, missing?: DataValue];
@@ -34,15 +36,59 @@ const ARGUMENT: readonly Member[] = [['index', 0n], ['value', 0n], ['valueTwo'],
 
 /**
  * 64 hex digits; empty without a profile, and for a Kubernetes profile of a type that the guest does not check. The
- * value is the base64 text of a JSON profile, or a Kubernetes map. Throws the code of `place`.
+ * value is the base64 text of a JSON profile, or a Kubernetes map. Notes a profile that the guest hashes in another form.
+ * Throws the code of `place`.
  */
-export function readSeccompSha256(value: DataValue, place: JsonPlace): string {
+export function readSeccompSha256(value: DataValue, place: JsonPlace, notices: NoticeSink): string {
   if (value === null) return '';
   if (isMap(value)) return readKubernetesProfile(value, place);
   if (typeof value !== 'string') {
     throw invalidAt(place, 'is neither a base64 text nor a map', { got: kindOfData(value) });
   }
-  return sha256Hex(printCompactInOrder(normaliseProfile(decodeProfile(value, place), place)));
+  const profile = normaliseProfile(decodeProfile(value, place), place);
+  const text = printCompactInOrder(profile);
+  const parts = [...emptyParts(profile), ...(GUEST_WRITES_OTHERWISE.test(text) ? ['a text'] : [])];
+  if (parts.length > 0) noteOtherForm(parts, place, notices);
+  return sha256Hex(text);
+}
+
+/** Members that the guest leaves out where they are empty (aci-framework 5.8). */
+const LEFT_OUT: Readonly<Record<'profile' | 'syscall' | 'argument', readonly string[]>> = {
+  profile: ['architectures', 'flags', 'listenerPath', 'listenerMetadata', 'syscalls'],
+  syscall: ['args'],
+  argument: ['valueTwo'],
+};
+
+/** Characters that the guest writes as they are, or escapes where this program does not. */
+const GUEST_WRITES_OTHERWISE = /[<>&]|\\u(?!00[01])/;
+
+/** Names of empty members, each once. */
+function emptyParts(profile: DataMap): readonly string[] {
+  const syscalls = listOf(profile.get('syscalls'));
+  const found = [
+    ...emptyIn(profile, LEFT_OUT.profile),
+    ...syscalls.flatMap((syscall) => emptyIn(syscall, LEFT_OUT.syscall)),
+    ...syscalls
+      .flatMap((syscall) => listOf(exactly(syscall, 'args')))
+      .flatMap((argument) => emptyIn(argument, LEFT_OUT.argument)),
+  ];
+  return [...new Set(found)];
+}
+
+function emptyIn(map: DataValue, keys: readonly string[]): readonly string[] {
+  return isMap(map) ? keys.filter((key) => map.has(key) && !isTruthy(map.get(key))) : [];
+}
+
+function listOf(value: DataValue | undefined): readonly DataValue[] {
+  return isList(value) ? value : [];
+}
+
+function noteOtherForm(parts: readonly string[], place: JsonPlace, notices: NoticeSink): void {
+  notices({
+    code: 'seccomp-other-form',
+    message: `${place.path}: the guest hashes this profile in another form (${parts.join(', ')}) and would refuse the container; leave empty members and special characters out of the profile`,
+    where: place.what,
+  });
 }
 
 function readKubernetesProfile(profile: DataMap, place: JsonPlace): string {

@@ -37,7 +37,11 @@ export function readSecurity(
     dropCapabilities: names('drop'),
     runAsUser: readId(lookUp(context, 'runAsUser'), at('runAsUser')),
     runAsGroup: readId(lookUp(context, 'runAsGroup'), at('runAsGroup')),
-    seccompSha256: readSeccompSha256(lookUp(context, 'seccompProfile'), at('seccompProfile')),
+    seccompSha256: readSeccompSha256(
+      lookUp(context, 'seccompProfile'),
+      at('seccompProfile'),
+      notices,
+    ),
   });
 }
 

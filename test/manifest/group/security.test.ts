@@ -80,17 +80,28 @@ interface SeccompCase {
   readonly sha256?: string;
 }
 
+const readHash = (value: Parameters<typeof readSeccompSha256>[0]) =>
+  readSeccompSha256(value, PLACE, () => undefined);
+
+/** What is told about a profile. */
+function noticesOf(profile: object): readonly string[] {
+  const told: string[] = [];
+  const text = Buffer.from(JSON.stringify(profile)).toString('base64');
+  readSeccompSha256(text, PLACE, ({ code, message }) => told.push(`${code} ${message}`));
+  return told;
+}
+
 describe('readSeccompSha256', () => {
   it('is empty without a profile that the guest checks', () => {
-    expect(readSeccompSha256(null, PLACE)).toBe('');
-    expect(readSeccompSha256(new Map([['type', 'RuntimeDefault']]), PLACE)).toBe('');
-    expect(readSeccompSha256(new Map(), PLACE)).toBe('');
+    expect(readHash(null)).toBe('');
+    expect(readHash(new Map([['type', 'RuntimeDefault']]))).toBe('');
+    expect(readHash(new Map())).toBe('');
   });
 
   it('skips characters outside the alphabet and what follows the padding', () => {
-    const plain = readSeccompSha256('e30=', PLACE);
+    const plain = readHash('e30=');
     for (const text of ['e 3\n0=', 'e30=garbage', '=e30=', '"e30="', 'e30==']) {
-      expect(readSeccompSha256(text, PLACE)).toBe(plain);
+      expect(readHash(text)).toBe(plain);
     }
   });
 
@@ -101,7 +112,31 @@ describe('readSeccompSha256', () => {
     ['bm90IGpzb24=', /not a JSON profile/],
     ['W10=', /not a map/],
   ])('refuses %s', (text, message) => {
-    expect(() => readSeccompSha256(text, PLACE)).toThrow(invalid(message));
+    expect(() => readHash(text)).toThrow(invalid(message));
+  });
+
+  it.each<readonly [object, string]>([
+    [{ architectures: [], flags: [], listenerPath: '' }, 'architectures, flags, listenerPath'],
+    [{ syscalls: [] }, 'syscalls'],
+    [
+      { syscalls: [{ names: ['a'], args: [] }, { args: [{ valueTwo: 0 }] }, { args: [] }] },
+      'args, valueTwo',
+    ],
+    [{ defaultAction: 'a<b' }, 'a text'],
+    [{ defaultAction: 'é' }, 'a text'],
+  ])('tells that the guest hashes %j in another form', (profile, parts) => {
+    const [notice, ...others] = noticesOf(profile);
+    expect(notice).toContain(`seccomp-other-form securityContext: the guest hashes`);
+    expect(notice).toContain(`(${parts})`);
+    expect(others).toEqual([]);
+  });
+
+  it.each([
+    {},
+    { defaultAction: 'A', defaultErrnoRet: 0, architectures: ['x'] },
+    { syscalls: [{ names: [], action: 'A', args: [{ index: 0, value: 0, valueTwo: 1 }] }] },
+  ])('tells nothing about %j', (profile) => {
+    expect(noticesOf(profile)).toEqual([]);
   });
 
   const folder = vectorsDir('aci');
@@ -113,8 +148,8 @@ describe('readSeccompSha256', () => {
     ) as { cases: SeccompCase[] };
     it.each(cases)('$profile', ({ profile_base64, sha256 }) => {
       if (sha256 === undefined) {
-        expect(() => readSeccompSha256(profile_base64, PLACE)).toThrow(invalid(/./));
-      } else expect(readSeccompSha256(profile_base64, PLACE)).toBe(sha256);
+        expect(() => readHash(profile_base64)).toThrow(invalid(/./));
+      } else expect(readHash(profile_base64)).toBe(sha256);
     });
   });
 });
