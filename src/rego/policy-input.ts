@@ -12,6 +12,9 @@ export type PolicyInput =
   | { readonly kind: 'input'; readonly input: JsonObject }
   | { readonly kind: 'refused'; readonly reason: string };
 
+const NAME = /^[A-Za-z][A-Za-z0-9_]{0,199}$/;
+const LONGEST_SHOWN = 200;
+
 /** File type bits of a mode (stat.h), and the types that the policy is told by name. */
 const TYPE_BITS = 0o170000;
 const LINK_BITS = 0o120000;
@@ -35,8 +38,9 @@ const COPY_FILE_FIELDS: Readonly<Record<CopyFileForm, MessageFields>> = {
 };
 
 /**
- * The input of query `kind` for `message`, which may be the message itself or the rewritten form that agents log.
- * Throws REQUEST_INVALID if `kind` is no request, or the message has a value of a wrong type.
+ * The input of query `kind` for `message`, which may be the message itself or the rewritten form that agents log. A kind
+ * that the agent does not have is refused. Throws REQUEST_INVALID if `kind` is no name, or the message has a value of a
+ * wrong type.
  */
 export function buildPolicyInput(
   variant: AgentVariant,
@@ -45,8 +49,11 @@ export function buildPolicyInput(
 ): PolicyInput {
   const place: JsonPlace = { code: 'REQUEST_INVALID', what: kind, path: '' };
   if (!REQUEST_KINDS.includes(kind)) {
-    throw new ToolError('REQUEST_INVALID', `request ${kind} is not one of the kata agent`, {
-      got: kind,
+    if (NAME.test(kind)) {
+      return { kind: 'refused', reason: `request ${kind} is not one of the kata agent` };
+    }
+    throw new ToolError('REQUEST_INVALID', 'request kind is not a name', {
+      got: kind.slice(0, LONGEST_SHOWN),
       hints: ['the kind is the name of a message, such as CreateContainerRequest'],
     });
   }

@@ -102,7 +102,12 @@ describe('CreateContainerRequest', () => {
 });
 
 it('refuses what is no request', () => {
-  for (const kind of ['Storage', 'NoRequest', 'constructor', ''])
+  for (const kind of ['Storage', 'NoRequest', 'constructor'])
+    expect(buildPolicyInput(findAgentVariant('azl3'), kind, {})).toEqual({
+      kind: 'refused',
+      reason: `request ${kind} is not one of the kata agent`,
+    });
+  for (const kind of ['', 'a.b', '1', 'x'.repeat(201)])
     expect(() => inputOf('azl3', kind, {})).toThrow(
       expect.objectContaining({ code: 'REQUEST_INVALID' }),
     );

@@ -84,6 +84,16 @@ describe('decide', () => {
   });
 });
 
+describe('receive', () => {
+  it('refuses a request that the agent does not have, whatever the policy says', async () => {
+    const session = await open({ NoSuchRequest: true, AllowRequestsFailingPolicy: true });
+    expect(session.receive('NoSuchRequest', {})).toMatchObject({
+      verdict: 'error',
+      reason: 'request NoSuchRequest is not one of the kata agent',
+    });
+  });
+});
+
 describe('state', () => {
   const counting: Rule = (input, data) => {
     const known = data.pstate as JsonObject;
