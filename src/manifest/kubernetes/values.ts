@@ -8,6 +8,7 @@ import {
   hasForeignTag,
   readAsKubectl,
   readAsReference,
+  type ScalarValue,
   sameValue,
   textAsReference,
 } from '../yaml/scalar.js';
@@ -187,12 +188,13 @@ export function readText(cursor: Cursor): string | undefined {
     reportAmbiguous(cursor, scalar, 'put it into quotes');
     return undefined;
   }
-  if (stored === null) {
-    reportAmbiguous(cursor, scalar, 'put it into quotes, or write null');
-    return undefined;
-  }
-  noteScalar(cursor, `is a ${typeof stored === 'boolean' ? 'boolean' : 'number'}, not text`);
+  noteScalar(cursor, `is ${nameOfType(stored)}, not text`);
   return textAsReference(found);
+}
+
+function nameOfType(stored: Exclude<ScalarValue, string>): string {
+  if (stored === null) return 'null';
+  return typeof stored === 'boolean' ? 'a boolean' : 'a number';
 }
 
 function noteScalar(cursor: Cursor, what: string): void {
