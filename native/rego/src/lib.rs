@@ -6,14 +6,17 @@
 
 mod error;
 mod nesting;
+mod patterns;
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig};
 
 pub use error::Error;
+
+use patterns::Patterns;
 
 /// Longest line, in columns, that an agent takes.
 const MAX_COLUMNS: NonZeroU32 = NonZeroU32::new(65_536).unwrap();
@@ -68,6 +71,8 @@ pub struct Evaluation {
 #[derive(Debug)]
 pub struct Policy {
     engine: Engine,
+    patterns: Patterns,
+    time_limit: Duration,
 }
 
 impl Policy {
@@ -90,6 +95,8 @@ impl Policy {
             limit: time_limit,
             check_interval: STEPS_PER_CHECK,
         });
+        let patterns = Patterns::default();
+        patterns.install(&mut engine).map_err(Error::Policy)?;
         for module in modules {
             if nesting::is_too_deep(module.text) {
                 return Err(Error::Policy(format!(
@@ -102,7 +109,11 @@ impl Policy {
                 .add_policy(module.name.to_owned(), module.text.to_owned())
                 .map_err(|cause| Error::Policy(cause.to_string()))?;
         }
-        Ok(Self { engine })
+        Ok(Self {
+            engine,
+            patterns,
+            time_limit,
+        })
     }
 
     /// Replaces the data document. Fails with `Error::Data` if the text is not a JSON object.
@@ -122,6 +133,8 @@ impl Policy {
         self.engine
             .set_input_json(input_json)
             .map_err(|cause| Error::Input(cause.to_string()))?;
+        self.patterns
+            .stop_at(Instant::now().checked_add(self.time_limit));
         let outcome = match self.query(rule) {
             Ok(outcome) => outcome,
             Err(message) => Outcome::Failed(message),

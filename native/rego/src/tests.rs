@@ -160,3 +160,64 @@ fn regular_expressions_are_complete() {
         assert_eq!(found, Outcome::Value("true".into()), "{pattern}");
     }
 }
+
+#[test]
+fn large_regular_expressions_are_those_of_agents() {
+    let mut policy = compile("package p\nm := regex.match(input.r, input.t)", Dialect::V1).unwrap();
+    for (pattern, wanted) in [
+        (r"^\\w{1,63}$", Outcome::Value("true".into())),
+        (r"^[^/]{0,255}$", Outcome::Value("true".into())),
+        (r"(\\w{100}){100}", Outcome::Undefined),
+        (r"(", Outcome::Undefined),
+    ] {
+        let input = format!(r#"{{"r":"{pattern}","t":"abc"}}"#);
+        assert_eq!(
+            outcome(&mut policy, "data.p.m", &input),
+            wanted,
+            "{pattern}"
+        );
+    }
+    assert_eq!(
+        outcome(&mut policy, "data.p.m", r#"{"r":"a","t":1}"#),
+        Outcome::Undefined
+    );
+}
+
+#[test]
+fn matches_are_found_with_their_groups() {
+    let text = "package p\nf := regex.find_all_string_submatch_n(input.r, \"ab ac\", input.n)";
+    let mut policy = compile(text, Dialect::V1).unwrap();
+    for (pattern, n, wanted) in [
+        ("a(.)", "1", r#"[["ab","b"]]"#),
+        ("a(.)", "-1", r#"[["ab","b"],["ac","c"]]"#),
+        ("a(b)?(x)?", "9", r#"[["ab","b",""],["a","",""]]"#),
+        ("z", "1", "[]"),
+        ("a", "0", "[]"),
+    ] {
+        let input = format!(r#"{{"r":"{pattern}","n":{n}}}"#);
+        let Outcome::Value(found) = outcome(&mut policy, "data.p.f", &input) else {
+            panic!("no value for {pattern}")
+        };
+        assert_eq!(found.split_whitespace().collect::<String>(), wanted);
+    }
+    assert_eq!(
+        outcome(&mut policy, "data.p.f", r#"{"r":"a","n":0.5}"#),
+        Outcome::Undefined
+    );
+}
+
+#[test]
+fn slow_regular_expressions_are_stopped() {
+    let text = "package p\nslow if { some n in numbers.range(1, 10000); regex.match(sprintf(\"(\\\\w{20}){20}%d\", [n]), \"x\") }";
+    let module = Module {
+        name: "slow.rego",
+        text,
+    };
+    let mut policy = Policy::compile(&[module], Dialect::V1, Duration::from_millis(50)).unwrap();
+    let started = Instant::now();
+    assert!(matches!(
+        outcome(&mut policy, "data.p.slow", "{}"),
+        Outcome::Failed(_)
+    ));
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
