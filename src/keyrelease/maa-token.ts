@@ -56,6 +56,9 @@ export function verifyMaaToken(token: string, expectation: TokenExpectation): To
   return judgeClaims(jws.payload, expectation);
 }
 
+/** Keys that have been opened, by the object of the set that they stand in: a set is used for many tokens. */
+const openedKeys = new WeakMap<JsonObject, KeyObject>();
+
 /** The public RSA key of a JWK set with the given ID, from its certificate or its modulus. */
 export function findSigningKey(
   jwks: JsonObject,
@@ -67,11 +70,17 @@ export function findSigningKey(
   );
   const [jwk] = found;
   if (jwk === undefined || found.length !== 1) return undefined;
+  const key = openedKeys.get(jwk) ?? openKey(jwk);
+  if (key !== undefined) openedKeys.set(jwk, key);
+  return key;
+}
+
+function openKey({ n, e, x5c }: JsonObject): KeyObject | undefined {
   try {
-    if (typeof jwk.n === 'string' && typeof jwk.e === 'string') {
-      return createPublicKey({ key: { kty: 'RSA', n: jwk.n, e: jwk.e }, format: 'jwk' });
+    if (typeof n === 'string' && typeof e === 'string') {
+      return createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' });
     }
-    const [leaf] = Array.isArray(jwk.x5c) ? jwk.x5c : [];
+    const [leaf] = Array.isArray(x5c) ? x5c : [];
     if (typeof leaf !== 'string') return undefined;
     return new X509Certificate(Buffer.from(leaf, 'base64')).publicKey;
   } catch {

@@ -51,6 +51,18 @@ describe('a token', () => {
     expect(reasonOf(tokenOf(CLAIMS), { jwks: keys })).toBe('token-signature');
   });
 
+  it('of a key that was published before is refused once the key is gone or another', () => {
+    const token = tokenOf(CLAIMS);
+    expect(reasonOf(token)).toBe('accepted');
+    const other = { ...rsaKey().publicKey.export({ format: 'jwk' }), kid: 'k1', use: 'sig' };
+    const setOf = (...keys: object[]) => ({ jwks: { keys } as unknown as JsonObject });
+    expect(reasonOf(token, setOf(other))).toBe('token-signature');
+    expect(reasonOf(token, setOf())).toBe('token-key-unknown');
+    expect(reasonOf(token, setOf(jwk, other))).toBe('token-key-unknown');
+    expect(reasonOf(token, setOf({ ...jwk, kid: 'k2' }))).toBe('token-key-unknown');
+    expect(reasonOf(token, setOf(jwk))).toBe('accepted');
+  });
+
   it.each<[string, string, Partial<TokenExpectation>]>([
     ['token-form', 'a.b', {}],
     ['token-form', `${tokenOf(CLAIMS)}=`, {}],

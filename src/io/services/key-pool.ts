@@ -2,7 +2,7 @@
  * RSA key pairs for releases, made ahead: each serves one request and is never used again, and making one takes longer
  * than all the rest of a release.
  */
-import { generateKeyPair } from 'node:crypto';
+import { generateKeyPair, privateDecrypt, publicEncrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { WrappingKey } from '../../keyrelease/ports.js';
 
@@ -12,6 +12,16 @@ const REFILL_MS = 5_000;
 const generate = promisify(generateKeyPair);
 const newPair = (): Promise<WrappingKey> =>
   generate('rsa', { modulusLength: 2048, publicExponent: 65537 });
+
+/**
+ * Uses a pair once, on this thread: what OpenSSL prepares for the first use of a private key takes three times as long as
+ * the use. A pair whose halves do not fit is a bug of the library, and throws.
+ */
+function tryOut({ publicKey, privateKey }: WrappingKey): void {
+  const text = Buffer.from('a pair of keys');
+  const opened = privateDecrypt(privateKey, publicEncrypt(publicKey, text));
+  if (!opened.equals(text)) throw new Error('the halves of a key pair do not fit');
+}
 
 export interface KeyPool {
   /** A pair that nobody else gets. */
@@ -29,7 +39,11 @@ export function openKeyPool(size: number): KeyPool {
   let refill: NodeJS.Timeout | undefined;
   let closed = false;
   const fill = async () => {
-    while (!closed && pairs.length < size) pairs.push(await newPair());
+    while (!closed && pairs.length < size) {
+      const pair = await newPair();
+      tryOut(pair);
+      pairs.push(pair);
+    }
     filling = undefined;
   };
   const start = () => {
