@@ -157,7 +157,8 @@ function report(error: unknown, argv: readonly string[], interrupted: boolean): 
     print(new ToolError(code, message, { hints: hint ? [hint] : [] }), options);
     return EXIT.usage;
   }
-  if (interrupted) {
+  const leftOpen = error instanceof ToolError && error.code === 'ENCFS_CLOSE_FAILED';
+  if (interrupted && !leftOpen) {
     print(new ToolError('INTERRUPTED', 'interrupted; nothing was left behind'), options);
     return EXIT.interrupted;
   }

@@ -189,6 +189,17 @@ describe('filesystems', () => {
     }
   });
 
+  it('are named when the user ends the program and one cannot be closed', async () => {
+    const { opened } = await opening();
+    const world = makeWorld({
+      stopAt: opened - 4,
+      outcomes: (call) => (call.startsWith('cryptsetup close') ? 1 : undefined),
+    });
+    const error = await failing(openFilesystems(world.ports, PLANS));
+    expect(error.code).toBe('ENCFS_CLOSE_FAILED');
+    expect([...world.there].some((name) => name.startsWith('/dev/mapper/'))).toBe(true);
+  });
+
   it('leave no device and no mount of a program that was stopped half way', async () => {
     for (const { argv } of [PLANS[1]!.open, PLANS[1]!.mount]) {
       const call = argv.join(' ');

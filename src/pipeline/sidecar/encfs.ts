@@ -59,8 +59,8 @@ const UNMOUNT_TRIES = 5;
 const UNMOUNT_PAUSE_MS = 1_000;
 
 /**
- * Opens all, or none. Throws INTERRUPTED, ENCFS_IMAGE_INVALID, ENCFS_HEADER_REFUSED, ENCFS_KEY_REFUSED,
- * ENCFS_COMMAND_FAILED, and what the release throws.
+ * Opens all, or none. Throws INTERRUPTED (ENCFS_CLOSE_FAILED if something stayed open), ENCFS_IMAGE_INVALID,
+ * ENCFS_HEADER_REFUSED, ENCFS_KEY_REFUSED, ENCFS_COMMAND_FAILED, and what the release throws.
  */
 export async function openFilesystems(
   ports: EncfsPorts,
@@ -75,9 +75,14 @@ export async function openFilesystems(
     }
     for (const plan of plans) await openOne(ports, plan, undos);
   } catch (error) {
-    // What went wrong first is what the user has to know; what cannot be undone is in the log.
-    await close().catch(() => undefined);
-    throw error;
+    // What went wrong first is what the user has to know; what cannot be undone is in the log. A stop is no mistake:
+    // then it is what stayed open.
+    const left = await close().then(
+      () => undefined,
+      (failure: unknown) => failure,
+    );
+    const stopped = error instanceof ToolError && error.code === 'INTERRUPTED';
+    throw stopped && left !== undefined ? left : error;
   }
   return { close };
 }
