@@ -102,12 +102,16 @@ function readFields(
   without: readonly string[],
 ): JsonObject {
   const object = readObject(value, place);
-  return recordOf(
-    fields.map(([field, type]) => [
-      field,
-      normaliseField(type, object[field] ?? null, below(place, field), without),
-    ]),
-  );
+  const made = recordOf<JsonValue>([]);
+  for (const [field, type] of fields) {
+    const given = object[field] ?? null;
+    // Most fields are texts or not there: nobody asks for the place of these.
+    const scalar = given === null ? SCALARS[type] : undefined;
+    if (scalar !== undefined) made[field] = scalar.absent;
+    else if (type === 'string' && typeof given === 'string') made[field] = given;
+    else made[field] = normaliseField(type, given, below(place, field), without);
+  }
+  return made;
 }
 
 function normaliseField(
