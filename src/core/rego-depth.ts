@@ -20,20 +20,32 @@ const JOINING: ReadonlySet<string> = new Set(
 );
 const CLOSING: ReadonlySet<string> = new Set([')', ']', '}']);
 
+/** Tells of a rule, by its name, whether asking for it may run deep. */
+export type DeepRules = (name: string) => boolean;
+
 /**
- * True if a function of the modules may call itself, directly or through others, or more than MAX_ROW rules call each
- * other in a row; and where that cannot be told.
+ * Which rules lead to a function of the modules that may call itself, directly or through others: none, or all where that
+ * cannot be told or where more than MAX_ROW rules may call each other in a row. A name that no rule has leads anywhere.
  */
-export function mayRunDeep(texts: readonly string[]): boolean {
+export function findDeepRules(texts: readonly string[]): DeepRules {
   try {
-    const { rules, functions } = readRules(texts);
-    if (takeApart(graphOf(rules, functions)).left > 0) return true;
-    const { rows, left } = takeApart(withoutSelf(graphOf(rules, new Set(rules.keys()))));
-    return rows + left > MAX_ROW;
+    return deepRulesOf(readRules(texts));
   } catch (error) {
-    if (error instanceof ToolError) return true;
+    if (error instanceof ToolError) return () => true;
     throw error;
   }
+}
+
+function deepRulesOf({ rules, functions }: Rules): DeepRules {
+  const whole = withoutSelf(graphOf(rules, new Set(rules.keys())));
+  const { rows, left } = takeApart(whole);
+  if (rows + left.length > MAX_ROW) return () => true;
+  const endless = takeApart(graphOf(rules, functions)).left;
+  if (endless.length === 0) return () => false;
+  const users = usersOf(whole);
+  const deep = new Set(endless);
+  for (const name of deep) for (const user of users.get(name) ?? []) deep.add(user);
+  return (name) => deep.has(name) || !rules.has(name);
 }
 
 interface Rules {
@@ -109,8 +121,8 @@ function withoutSelf(graph: Graph): Graph {
   );
 }
 
-/** Takes away names that need no others, again and again: how often, and how many are left that go round in circles. */
-function takeApart(graph: Graph): { readonly rows: number; readonly left: number } {
+/** The names that need a name. */
+function usersOf(graph: Graph): ReadonlyMap<string, readonly string[]> {
   const users = new Map<string, string[]>();
   for (const [name, needed] of graph) {
     for (const one of needed) {
@@ -119,13 +131,18 @@ function takeApart(graph: Graph): { readonly rows: number; readonly left: number
       else known.push(name);
     }
   }
+  return users;
+}
+
+/** Takes away names that need no others, again and again: how often, and those left, which go round or lead to such. */
+function takeApart(graph: Graph): { readonly rows: number; readonly left: readonly string[] } {
+  const users = usersOf(graph);
   const open = new Map([...graph].map(([name, needed]) => [name, needed.size]));
   let free = [...open].flatMap(([name, count]) => (count === 0 ? [name] : []));
-  let taken = 0;
   let rows = 0;
   for (; free.length > 0; rows += 1) {
-    taken += free.length;
     const next: string[] = [];
+    for (const name of free) open.delete(name);
     for (const user of free.flatMap((name) => users.get(name) ?? [])) {
       const count = (open.get(user) ?? 0) - 1;
       open.set(user, count);
@@ -133,5 +150,5 @@ function takeApart(graph: Graph): { readonly rows: number; readonly left: number
     }
     free = next;
   }
-  return { rows, left: graph.size - taken };
+  return { rows, left: [...open.keys()] };
 }

@@ -1,7 +1,7 @@
 /** The Rego engine of the native addon: regorus, as kata agents carry it. It takes any policy text. */
 import { ToolError } from '../core/error.js';
 import { type JsonObject, type JsonValue, parseJson } from '../core/json.js';
-import { mayRunDeep } from '../core/rego-depth.js';
+import { type DeepRules, findDeepRules } from '../core/rego-depth.js';
 import type {
   RegoDialect,
   RegoEngine,
@@ -37,8 +37,8 @@ class NativeEngine implements RegoEngine {
     const { addon, file } = this.#native;
     try {
       const policy = new addon.RegoPolicy(modules, options);
-      const isDeep = mayRunDeep(modules.map(({ text }) => text));
-      return new LoadedPolicy(isDeep ? new IsolatedRegoPolicy(file, modules, options) : policy);
+      const isolated = new IsolatedRegoPolicy(file, modules, options);
+      return new LoadedPolicy(policy, isolated, findDeepRules(modules.map(({ text }) => text)));
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
       throw new ToolError('POLICY_UNREADABLE', inOneLine(problem), { cause });
@@ -46,19 +46,29 @@ class NativeEngine implements RegoEngine {
   }
 }
 
+/** What may run deep is asked in a process of its own. */
 class LoadedPolicy implements RegoPolicy {
   readonly #policy: NativeRegoPolicy;
+  readonly #isolated: NativeRegoPolicy;
+  readonly #isDeep: DeepRules;
 
-  constructor(policy: NativeRegoPolicy) {
+  constructor(policy: NativeRegoPolicy, isolated: NativeRegoPolicy, isDeep: DeepRules) {
     this.#policy = policy;
+    this.#isolated = isolated;
+    this.#isDeep = isDeep;
   }
 
   setData(document: JsonObject): void {
-    this.#policy.setData(JSON.stringify(document));
+    const json = JSON.stringify(document);
+    this.#policy.setData(json);
+    this.#isolated.setData(json);
   }
 
   evaluate(rule: string, input: JsonValue): RegoEvaluation {
-    const { value, error, prints } = this.#policy.evaluate(rule, JSON.stringify(input));
+    const asked = this.#isDeep(rule.slice(rule.lastIndexOf('.') + 1))
+      ? this.#isolated
+      : this.#policy;
+    const { value, error, prints } = asked.evaluate(rule, JSON.stringify(input));
     if (error !== undefined) {
       return { outcome: { kind: 'failed', message: inOneLine(error) }, prints };
     }

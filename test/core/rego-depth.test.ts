@@ -1,12 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { mayRunDeep } from '../../src/core/rego-depth.js';
+import { findDeepRules } from '../../src/core/rego-depth.js';
 
 const head = 'package agent_policy\nimport future.keywords.in\n';
 const POLICIES = join(import.meta.dirname, '../../policies');
 
-describe('mayRunDeep', () => {
+/** True if any rule may run deep: a name that no rule has stands for all. */
+const mayRunDeep = (texts: readonly string[]) => findDeepRules(texts)('anything');
+
+describe('findDeepRules', () => {
   it.each([
     ['itself', 'f(x) { f(x + 1) }'],
     ['itself in an else', 'f(x) { x } else = y { y := f(x + 1) }'],
@@ -22,6 +25,13 @@ describe('mayRunDeep', () => {
     ['what takes its place', 'f(x) { g(1) with g as f }\ng(x) { x }'],
   ])('finds a function that calls %s', (_name, text) => {
     expect(mayRunDeep([head + text])).toBe(true);
+  });
+
+  it('tells which rules lead there', () => {
+    const isDeep = findDeepRules([
+      `${head}f(x) { f(x) }\ng(x) { f(x) }\na { g(1) }\nb { c }\nc { true }`,
+    ]);
+    expect(['f', 'g', 'a', 'b', 'c', 'd'].filter(isDeep)).toEqual(['f', 'g', 'a', 'd']);
   });
 
   it('finds functions of two modules that call each other', () => {

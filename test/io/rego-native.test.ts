@@ -59,7 +59,8 @@ describe.runIf(nativeAddon() !== undefined)('functions that call themselves', ()
     ['themselves', 'f(x) { f(x + 1) }'],
     ['each other', 'f(x) { g(x + 1) }\ng(x) { f(x) }'],
   ])('fail where they call %s without end', async (_name, text) => {
-    const policy = await load(`${text}\na { f(1) }`);
+    const policy = await load(`${text}\na { f(1) }\nb { true }`);
+    expect(policy.evaluate('data.agent_policy.b', 1).outcome).toMatchObject({ value: true });
     expect(policy.evaluate('data.agent_policy.a', 1)).toEqual({
       outcome: {
         kind: 'failed',
