@@ -69,15 +69,20 @@ export class CceEvaluators {
     this.#plain = plain ? readPlain(text, module) : undefined;
   }
 
-  /** Throws POLICY_UNREADABLE where a text is not valid, and ENGINE_ABSENT. */
-  async open(surroundings: Surroundings): Promise<CceEvaluator> {
-    const fragments = this.#plain && plainFragments(surroundings);
-    if (this.#plain === undefined || fragments === undefined)
-      return this.#openModules(surroundings);
-    this.#compiled ??= await this.#engine.openCompiled();
-    const data = withFragments(surroundings, fragments);
-    this.#compiled.setData({ ...data, policy: this.#plain.values });
-    return new PlainEvaluator(this.#plain, this.#compiled);
+  /** Throws POLICY_UNREADABLE where a text is not valid, and ENGINE_ABSENT. A promise only where there is to wait. */
+  open(surroundings: Surroundings): CceEvaluator | Promise<CceEvaluator> {
+    const plain = this.#plain;
+    const fragments = plain && plainFragments(surroundings);
+    if (plain === undefined || fragments === undefined) return this.#openModules(surroundings);
+    const data = { ...withFragments(surroundings, fragments), policy: plain.values };
+    const open = (compiled: RegoPolicy) => {
+      this.#compiled = compiled;
+      compiled.setData(data);
+      return new PlainEvaluator(plain, compiled);
+    };
+    return this.#compiled === undefined
+      ? this.#engine.openCompiled().then(open)
+      : open(this.#compiled);
   }
 
   async #openModules({ data, fragments, loading }: Surroundings): Promise<CceEvaluator> {

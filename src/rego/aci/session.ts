@@ -201,7 +201,8 @@ export class CceSession {
    * Decides on a request. Throws POLICY_UNREADABLE and ENGINE_ABSENT when the policy is first asked.
    */
   async enforce(point: string, input: JsonObject): Promise<CceDecision> {
-    const evaluator = await this.#openOrFault();
+    const opened = this.#openOrFault();
+    const evaluator = opened instanceof Promise ? await opened : opened;
     if (typeof evaluator === 'string') return this.#fault(input, evaluator);
     const own = this.#take(evaluator.evaluate(`data.policy.${point}`, input));
     if (own.fault !== undefined) return this.#fault(input, own.fault, own.operations);
@@ -223,28 +224,32 @@ export class CceSession {
   }
 
   /** The guest reads the answer: whether it allows, and what it keeps of the request. */
-  async #answerOf(
+  #answerOf(
     point: string,
     input: JsonObject,
     result: JsonObject,
     told: Pick<CceDecision, 'operations'>,
-  ): Promise<CceDecision> {
+  ): CceDecision | Promise<CceDecision> {
     const { allowed = this.#options.simulator === true ? false : undefined } = result;
     if (allowed === undefined) return this.#fault(input, "unable to find value for key 'allowed'");
     if (typeof allowed !== 'boolean') {
       return this.#fault(input, "value for 'allowed' is not a boolean", told.operations);
     }
-    if (!allowed) return { ...(await this.#deny(point, input)), ...told };
+    if (!allowed) return this.#deny(point, input).then((denied) => ({ ...denied, ...told }));
     const kept = keepOf(point, input, result);
     if (typeof kept === 'string') return { verdict: 'error', result, fault: kept, ...told };
     return { verdict: 'allow', result, ...told, ...(kept === undefined ? {} : { kept }) };
   }
 
-  async #open(): Promise<CceEvaluator> {
+  #open(): CceEvaluator | Promise<CceEvaluator> {
     const { features, frameworkVersion } = this.guest;
     if (this.#evaluator !== undefined) return this.#evaluator;
+    const keep = (evaluator: CceEvaluator) => {
+      this.#evaluator = evaluator;
+      return evaluator;
+    };
     const mounts = this.#start.defaultMounts as readonly JsonValue[];
-    this.#evaluator = await this.#evaluators.open({
+    const opened = this.#evaluators.open({
       data: {
         ...this.#start,
         defaultMounts: this.#mounts.length === 0 ? mounts : [...mounts, ...this.#mounts],
@@ -254,18 +259,18 @@ export class CceSession {
       fragments: this.#fragments,
       loading: this.#loading,
     });
-    return this.#evaluator;
+    return opened instanceof Promise ? opened.then(keep) : keep(opened);
   }
 
   /** A fragment that does not compile is the guest's finding; a policy that does not is no policy. */
-  async #openOrFault(): Promise<CceEvaluator | string> {
-    try {
-      return await this.#open();
-    } catch (error) {
+  #openOrFault(): CceEvaluator | string | Promise<CceEvaluator | string> {
+    const opened = this.#open();
+    if (!(opened instanceof Promise)) return opened;
+    return opened.catch((error: unknown) => {
       const isFragment = this.#loading !== undefined && error instanceof ToolError;
       if (!isFragment || error.code !== 'POLICY_UNREADABLE') throw error;
       return `error when compiling modules: ${error.message}`;
-    }
+    });
   }
 
   /** Applies the operations of an answer, whether it allows or not, and takes them out of it. */
