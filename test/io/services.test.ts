@@ -1,5 +1,14 @@
 /** The client of services, identities, device and security context, on real sockets, files and processes. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -265,12 +274,46 @@ describe('the device', () => {
     await expect(device.report(REPORT_DATA)).rejects.toThrow(failing(code));
   });
 
+  it('is asked by eight programs at once, and by the others after them', async () => {
+    const path = await folder();
+    const program = join(path, 'guest');
+    const [started, gate] = [join(path, 'started'), join(path, 'gate')];
+    execFileSync('mkfifo', [gate]);
+    writeFileSync(started, '');
+    const script = `echo x >> '${started}'\ncat '${gate}'\nhead -c 1184 /dev/zero\n`;
+    writeFileSync(program, `#!/bin/sh\n${script}`, { mode: 0o755 });
+    const device = openReportDevice(program);
+    let ended = false;
+    const all = Promise.all(Array.from({ length: 11 }, () => device.report(REPORT_DATA)));
+    const seen = () => readFileSync(started, 'utf8').length / 2;
+    while (seen() < 8) await new Promise(setImmediate);
+    expect(seen()).toBe(8);
+    void all.finally(() => {
+      ended = true;
+    });
+    while (!ended) {
+      openGate(gate);
+      await new Promise(setImmediate);
+    }
+    expect(await all).toHaveLength(11);
+    expect(seen()).toBe(11);
+  });
+
   it('is absent without the program', async () => {
     const path = await folder();
     const device = openReportDevice(join(path, 'none'));
     await expect(device.report(REPORT_DATA)).rejects.toThrow(failing('DEVICE_ABSENT'));
   });
 });
+
+/** Ends the input of all that read from a named pipe now. */
+function openGate(gate: string): void {
+  try {
+    closeSync(openSync(gate, constants.O_WRONLY | constants.O_NONBLOCK));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
+  }
+}
 
 describe('the security context of this container', () => {
   const find = (given: string | undefined, env: Record<string, string>) =>
