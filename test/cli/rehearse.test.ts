@@ -119,7 +119,6 @@ describe('podseal simulate', () => {
 
   it.each([
     ['{"kind":"CreateSandboxRequest","request":{}}\n{"kind"', 'JSON_SYNTAX', 'requests.jsonl:2'],
-    ['{"kind":"NoRequest","request":{}}', 'REQUEST_INVALID', 'NoRequest'],
     ['{"kind":"CreateSandboxRequest","request":{"dns":7}}', 'REQUEST_INVALID', 'dns'],
   ])('refuses %s', async (text, code, told) => {
     const cwd = files({ 'policy.rego': policy, 'requests.jsonl': text });
@@ -128,6 +127,20 @@ describe('podseal simulate', () => {
     });
     expect([status, stderr]).toEqual([3, expect.stringContaining(`[${code}]`)]);
     expect(stderr).toContain(told);
+  });
+
+  it('a request that no agent has is an error of its line alone', async () => {
+    const lines = ['NoRequest', 'CreateSandboxRequest'].map((kind) =>
+      JSON.stringify({ kind, request: {} }),
+    );
+    const cwd = files({ 'policy.rego': policy, 'requests.jsonl': lines.join('\n') });
+    const run = ['simulate', 'policy.rego', 'requests.jsonl', '--json'];
+    const { status, stdout } = await podseal(run, { cwd });
+    expect(status).toBe(10);
+    expect(linesOf(stdout).map((line) => JSON.parse(line))).toMatchObject([
+      { kind: 'NoRequest', decision: 'error', line: 1 },
+      { kind: 'CreateSandboxRequest', decision: 'deny', line: 2 },
+    ]);
   });
 
   it('shows what would steer a terminal as escapes', async () => {
