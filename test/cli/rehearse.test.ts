@@ -130,7 +130,7 @@ describe('podseal simulate', () => {
   });
 
   it('a request that no agent has is an error of its line alone', async () => {
-    const lines = ['NoRequest', 'CreateSandboxRequest'].map((kind) =>
+    const lines = ['NoRequest', 'SetPolicyRequest'].map((kind) =>
       JSON.stringify({ kind, request: {} }),
     );
     const cwd = files({ 'policy.rego': policy, 'requests.jsonl': lines.join('\n') });
@@ -139,7 +139,7 @@ describe('podseal simulate', () => {
     expect(status).toBe(10);
     expect(linesOf(stdout).map((line) => JSON.parse(line))).toMatchObject([
       { kind: 'NoRequest', decision: 'error', line: 1 },
-      { kind: 'CreateSandboxRequest', decision: 'deny', line: 2 },
+      { kind: 'SetPolicyRequest', decision: 'deny', line: 2 },
     ]);
   });
 
