@@ -14,8 +14,8 @@ const casesOf = (group: string) =>
   JSON.parse(readFileSync(join(root, 'cases', group), 'utf8')) as readonly RecordedCase[];
 const hasNative = loadNative().kind === 'loaded';
 
-it.skipIf(groups.length > 0)('are not there without the vectors', () => {
-  expect(groups).toEqual([]);
+it('recorded decisions are there if the vectors are', () => {
+  expect(groups.length > 0).toBe(root !== '');
 });
 
 describe.runIf(groups.length > 0).each(groups)('recorded decisions: %s', (group) => {
