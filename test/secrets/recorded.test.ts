@@ -15,6 +15,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   'io/files.test.ts': 'mkfifo',
   'io/oci-layout.test.ts': 'mkfifo',
   'io/rego-rules.test.ts': 'the compiler of policies',
+  'io/services.test.ts': 'mkfifo',
   'layer/tarfs/example-images.test.ts': 'the maker of a fixture',
   'secrets/run.test.ts': 'runs of tests that leak on purpose',
   'support/compiled.ts': 'the TypeScript compiler',
