@@ -277,13 +277,13 @@ describe('the plan', () => {
   it('has words in place of a shell line, the key at one place only, and no secret', () => {
     fc.assert(
       fc.property(fc.array(filesystem, { maxLength: 4 }), (filesystems) => {
-        const plans = buildEncfsPlan(filesystems, '/work');
+        const plans = buildEncfsPlan(filesystems, '/run/encfs');
         plans.forEach((plan, index) => {
           const { image, mountPoint, writable } = filesystems[index]!;
           const { dump, open, mount, unmount, unmountLater, close, closeLater } = plan;
           const commands = [dump, open, mount, unmount, unmountLater, close, closeLater];
           expect(commands.filter(({ stdin }) => stdin === 'key')).toEqual([open]);
-          const opened = image.kind === 'local' ? image.path : `/work/blob-${index}/data`;
+          const opened = image.kind === 'local' ? image.path : `/run/encfs/blob-${index}/data`;
           expect(open.argv.slice(-2)).toEqual([opened, `remote-crypt-${index}`]);
           expect(open.argv).toContain('luks2');
           expect(open.argv.includes('--readonly')).toBe(!writable);

@@ -27,7 +27,7 @@ const read = (...changes: readonly object[]) =>
     'x',
     [],
   ).filesystems;
-const planOf = (change: object = {}) => buildEncfsPlan(read(change), '/work')[0]!;
+const planOf = (change: object = {}) => buildEncfsPlan(read(change), '/run/encfs')[0]!;
 const refused = (...changes: readonly object[]) => thrownBy(() => read(...changes)).code;
 
 const header = (encryption: string) => ({
@@ -71,7 +71,7 @@ async function runsUntilFailure(): Promise<readonly string[]> {
     pause: nothing,
     story: () => undefined,
   };
-  const plans = buildEncfsPlan(read({}, { mount_point: '/mnt/two' }), '/work');
+  const plans = buildEncfsPlan(read({}, { mount_point: '/mnt/two' }), '/run/encfs');
   await failureOf(() => openFilesystems(ports, plans));
   return runs;
 }

@@ -41,7 +41,7 @@ const BLOB = {
   ...filesystem('two'),
   image: { kind: 'blob', url: 'https://a.blob.core.windows.net/c/b', isPrivate: false },
 } as const;
-const PLANS = buildEncfsPlan([filesystem('one'), BLOB], '/work');
+const PLANS = buildEncfsPlan([filesystem('one'), BLOB], '/run/encfs');
 
 /** How a call goes: throws, or a program ends with this status. */
 type Outcome = 'throws' | number;
@@ -295,7 +295,7 @@ describe('the key', () => {
     ['no object', '[]', undefined, 'oct or RSA'],
   ])('%s does not open anything', async (_, jwk, type, want) => {
     const world = makeWorld({ jwk });
-    const plans = buildEncfsPlan([filesystem('one', type)], '/work');
+    const plans = buildEncfsPlan([filesystem('one', type)], '/run/encfs');
     const error = await failing(openFilesystems(world.ports, plans));
     expect(error.code).toBe('KEY_CONFIG_INVALID');
     expect(error.want).toContain(want);
