@@ -4,7 +4,6 @@
  */
 
 const STANDARD = /^[A-Za-z0-9+/]*={0,2}$/;
-const URL_SAFE = /^[A-Za-z0-9_-]*$/;
 const FOREIGN = /[^A-Za-z0-9+/=]/g;
 
 /** Bytes of standard base64 with padding; CR and LF are ignored, as Go's decoder does. Undefined for anything else. */
@@ -19,9 +18,10 @@ export function decodeBase64Strictly(text: string): Buffer | undefined {
   return bytes.toString('base64') === text ? bytes : undefined;
 }
 
-/** Bytes of base64url without padding, as in JWS (RFC 7515 section 2). Undefined for anything else. */
+/** Bytes of base64url without padding, as in JWS (RFC 7515 section 2). Undefined for any other text; one text per value. */
 export function decodeBase64Url(text: string): Buffer | undefined {
-  return URL_SAFE.test(text) && text.length % 4 !== 1 ? Buffer.from(text, 'base64url') : undefined;
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.toString('base64url') === text ? bytes : undefined;
 }
 
 /** Base64url with padding, as the attestation service takes it in its requests. */

@@ -18,7 +18,10 @@ export interface JwsProblem {
   readonly problem: string;
 }
 
-/** Parses a compact JWS. Duplicate members are a problem: two readers would see two tokens. */
+/**
+ * Parses a compact JWS. Duplicate members are a problem: two readers would see two tokens. So are extensions that must be
+ * understood (`crit`, RFC 7515 section 4.1.11), since none is.
+ */
 export function parseJws(text: string): Jws | JwsProblem {
   if (text.length > LIMITS.jwsChars)
     return { problem: `longer than ${LIMITS.jwsChars} characters` };
@@ -31,6 +34,7 @@ export function parseJws(text: string): Jws | JwsProblem {
   const head = readObject(header);
   const body = readObject(payload);
   if (head === undefined) return { problem: 'the header is not a JSON object without duplicates' };
+  if (head.crit !== undefined) return { problem: 'the header has critical extensions' };
   if (body === undefined) return { problem: 'the payload is not a JSON object without duplicates' };
   const signingInput = Buffer.from(text.slice(0, text.lastIndexOf('.')), 'latin1');
   return { header: head, payload: body, signature, signingInput };

@@ -126,7 +126,7 @@ function judgeTime(claims: JsonObject, { now, skew }: TokenExpectation): string 
   const tolerance = Math.min(Math.max(skew, 0), 300);
   if (typeof exp !== 'number') return 'it has no exp';
   if (nbf !== undefined && typeof nbf !== 'number') return 'nbf is not a number';
-  if (now > exp + tolerance) return `it expired at ${exp}, now is ${now}`;
+  if (now >= exp + tolerance) return `it expired at ${exp}, now is ${now}`;
   if (nbf !== undefined && now < nbf - tolerance) return `it is valid from ${nbf}, now is ${now}`;
   return undefined;
 }

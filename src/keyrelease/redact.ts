@@ -1,4 +1,5 @@
 /** Tokens in logs: their header and claims may be seen where the issuer is Azure Attestation, their signature never. */
+import { decodeBase64Url } from '../core/base64.js';
 import type { JsonObject } from '../core/json.js';
 
 const ATTESTATION_ISSUER = '.attest.azure.net';
@@ -8,17 +9,25 @@ export function redactToken(token: string): string {
   const parts = token.split('.');
   const [header, payload] = parts;
   if (parts.length !== 3 || payload === undefined) return invalid('not a JWT');
-  if (!/^[A-Za-z0-9_-]+$/.test(payload)) return invalid('failed to decode payload');
-  let claims: JsonObject;
-  try {
-    claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as JsonObject;
-  } catch {
-    return invalid('failed to unmarshal payload');
-  }
-  const issuer = claims?.iss;
+  const bytes = decodeBase64Url(payload);
+  if (bytes === undefined) return invalid('failed to decode payload');
+  const claims = readClaims(bytes);
+  if (claims === undefined) return invalid('failed to unmarshal payload');
+  const issuer = claims.iss;
   if (typeof issuer !== 'string') return invalid('invalid issuer');
   if (issuer.endsWith(ATTESTATION_ISSUER)) return `${header}.${payload}.***`;
   return `<redacted token with issuer ${issuer}>`;
+}
+
+/** The members of a JSON object, none for null; undefined for anything else. */
+function readClaims(bytes: Buffer): JsonObject | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8')) ?? {};
+  } catch {
+    return undefined;
+  }
+  return typeof value === 'object' && !Array.isArray(value) ? (value as JsonObject) : undefined;
 }
 
 const invalid = (why: string) => `<redacted invalid token: ${why}>`;

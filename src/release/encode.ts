@@ -2,13 +2,14 @@
  * Release policies as text and as the member `release_policy` of a key (Key Vault REST API, KeyReleasePolicy): the
  * content type, and base64url without padding of the policy's JSON bytes.
  */
+import { decodeBase64Url } from '../core/base64.js';
 import { ToolError } from '../core/error.js';
-import { type JsonValue, parseJson } from '../core/json.js';
+import { type JsonValue, parseJson, parseJsonBytes } from '../core/json.js';
 import {
   type ConditionNode,
   isGroup,
   type ReleasePolicyDocument,
-  readReleasePolicyValue,
+  readReleasePolicy,
 } from './grammar.js';
 
 export const RELEASE_POLICY_CONTENT_TYPE = 'application/json; charset=utf-8';
@@ -47,26 +48,34 @@ export function encodeReleasePolicy(text: string, immutable: boolean): EncodedRe
  * show` prints it). `what` names the text. Throws JSON_SYNTAX, LIMIT_EXCEEDED and RELEASE_POLICY_INVALID.
  */
 export function openReleasePolicy(text: string, what: string): OpenedReleasePolicy {
-  const value = parseJson(text, what);
-  const wrapped = wrapperOf(value);
-  if (wrapped === undefined)
-    return { policy: readReleasePolicyValue(value, what), immutable: false };
-  const encoded = wrapped.data ?? wrapped.encodedPolicy;
-  if (typeof encoded !== 'string' || !/^[A-Za-z0-9_-]+={0,2}$/.test(encoded)) {
+  const wrapped = wrapperOf(parseJson(text, what));
+  if (wrapped === undefined) return { policy: readReleasePolicy(text, what), immutable: false };
+  const [encoded, other] = [wrapped.data, wrapped.encodedPolicy].filter((one) => one !== undefined);
+  const bytes = typeof encoded === 'string' ? decodePolicy(encoded) : undefined;
+  if (bytes === undefined || other !== undefined) {
     throw new ToolError('RELEASE_POLICY_INVALID', `${what}: release_policy.data is not base64url`);
   }
-  const inner = Buffer.from(encoded, 'base64url').toString('utf8');
+  const inner = `${what}: policy`;
+  parseJsonBytes(bytes, inner);
   return {
-    policy: readReleasePolicyValue(parseJson(inner, `${what}: policy`), `${what}: policy`),
+    policy: readReleasePolicy(bytes.toString('utf8'), inner),
     immutable: wrapped.immutable === true,
   };
 }
 
+/** Some programs print the padding that the service leaves out. */
+function decodePolicy(text: string): Buffer | undefined {
+  const plain = text.length % 4 === 0 ? text.replace(/={1,2}$/, '') : text;
+  return plain === '' ? undefined : decodeBase64Url(plain);
+}
+
 type Wrapper = { readonly [key: string]: JsonValue };
 
+/** The wrapping; undefined for a policy, which nothing beside it makes a wrapping. */
 function wrapperOf(value: JsonValue): Wrapper | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const object = value as Wrapper;
+  if (object.version !== undefined || object.anyOf !== undefined) return undefined;
   for (const key of ['release_policy', 'releasePolicy']) {
     const inner = object[key];
     if (typeof inner === 'object' && inner !== null && !Array.isArray(inner))

@@ -117,7 +117,7 @@ function decide(node: ClaimNode, value: JsonValue | undefined): Decision {
   if (value === undefined) return { holds: false, why: 'the token has no such claim' };
   if (value === null || typeof value === 'object') return unsure('the claim is not a single value');
   if (node.operator === 'equals') return decideEquals(node.value, value);
-  if (node.operator === 'notEquals') return negate(decideEquals(node.value, value));
+  if (node.operator === 'notEquals') return decideNotEquals(node.value, value);
   return decideOrder(node.operator, node.value, value);
 }
 
@@ -130,9 +130,10 @@ function decideExists(wanted: string | number, value: JsonValue | undefined): De
 
 /** Texts by code units; booleans and numbers by their JSON text, as all samples write them. */
 function decideEquals(wanted: string | number, value: string | number | boolean): Decision {
+  if (mayDiffer(wanted, value)) return unsure(INEXACT);
   if (typeof wanted === 'number') {
     if (typeof value === 'number') return { holds: wanted === value };
-    return typeof value === 'string' && value === String(wanted)
+    return typeof value === 'string' && isNumberText(value, wanted)
       ? unsure('a number is compared with a text')
       : { holds: false };
   }
@@ -141,13 +142,33 @@ function decideEquals(wanted: string | number, value: string | number | boolean)
   const alike =
     typeof value === 'boolean'
       ? String(value) === wanted.toLowerCase()
-      : wanted.trim() !== '' && Number(wanted) === value;
+      : isNumberText(wanted, value);
   return alike ? unsure('the value is written otherwise') : { holds: false };
 }
 
-function negate({ holds, why }: Decision): Decision {
-  const negated = holds === 'unsure' ? holds : !holds;
-  return why === undefined ? { holds: negated } : { holds: negated, why };
+/** Texts that differ in case alone are no sure difference: whether the service looks at case is told by samples only. */
+function decideNotEquals(wanted: string | number, value: string | number | boolean): Decision {
+  const { holds, why } = decideEquals(wanted, value);
+  if (holds === 'unsure') return why === undefined ? { holds } : unsure(why);
+  const texts = typeof wanted === 'string' && typeof value === 'string';
+  if (!holds && texts && wanted.toLowerCase() === value.toLowerCase()) {
+    return unsure('the texts differ in case alone');
+  }
+  return { holds: !holds };
+}
+
+const isNumberText = (text: string, number: number) =>
+  text.trim() !== '' && Number(text) === number;
+
+const INEXACT = 'not every reader tells numbers beyond 2^53 apart';
+
+/** True for numbers that are equal here, but beyond 2^53 stand for several integers each. */
+function mayDiffer(wanted: string | number, value: string | number | boolean): boolean {
+  return (
+    typeof value === 'number' &&
+    Math.abs(value) > Number.MAX_SAFE_INTEGER &&
+    (typeof wanted === 'number' ? wanted === value : isNumberText(wanted, value))
+  );
 }
 
 type Order = 'less' | 'lessOrEquals' | 'greater' | 'greaterOrEquals';
@@ -164,6 +185,7 @@ function decideOrder(
   wanted: string | number,
   value: string | number | boolean,
 ): Decision {
+  if (mayDiffer(wanted, value)) return unsure(INEXACT);
   if (typeof wanted === 'number' && typeof value === 'number') {
     return { holds: ORDERS[operator](value, wanted) };
   }

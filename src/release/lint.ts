@@ -159,15 +159,23 @@ class Linter {
 /** Why it is not documented how the service decides this condition. */
 function doubtOf({ operator, value }: ClaimNode, kind: ClaimKind | undefined): string | undefined {
   if (typeof value === 'boolean') return 'a boolean value is outside the grammar, write it as text';
+  if ((typeof value === 'number' || kind === 'number') && isInexact(Number(value))) {
+    return 'not every reader tells numbers beyond 2^53 apart';
+  }
   if (operator === 'exists') {
     if (value !== 'true') return 'only exists "true" is documented';
     return kind === 'object' ? 'the claim is not a single value' : undefined;
   }
   if (kind === 'object') return 'the claim is not a single value';
+  if (operator === 'notEquals' && kind !== 'boolean' && /\p{Lu}/u.test(String(value))) {
+    return 'texts that differ in case alone may be equal to the service, write it in lower case';
+  }
   if (operator === 'equals' || operator === 'notEquals') return doubtOfForm(value, kind);
   if (typeof value !== 'number') return 'how texts are ordered is not documented';
   return kind === 'number' || kind === undefined ? undefined : 'the claim is not a number';
 }
+
+const isInexact = (value: number) => Math.abs(value) > Number.MAX_SAFE_INTEGER;
 
 /** Why it is not documented whether the value is that of a claim of the kind, which has one way to write each value. */
 function doubtOfForm(value: string | number, kind: ClaimKind | undefined): string | undefined {

@@ -25,7 +25,7 @@ describe('strict base64', () => {
     (text) => expect(decodeBase64(text)).toBeUndefined(),
   );
 
-  it.each(['YWI=', 'YW+/', 'a', 'YW\nJj'])('refuses %j as base64url', (text) =>
+  it.each(['YWI=', 'YW+/', 'a', 'YW\nJj', 'YR'])('refuses %j as base64url', (text) =>
     expect(decodeBase64Url(text)).toBeUndefined(),
   );
 

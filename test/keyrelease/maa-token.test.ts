@@ -31,6 +31,11 @@ const reasonOf = (token: string, change: Partial<TokenExpectation> = {}) => {
   const verdict = verifyMaaToken(token, { ...expectation, ...change });
   return verdict.accepted ? 'accepted' : verdict.reason;
 };
+/** The same bytes by another text: the last character of a signature of 256 bytes holds two bits only. */
+function otherSpelling(token: string): string {
+  const next: Readonly<Record<string, string>> = { A: 'B', Q: 'R', g: 'h', w: 'x' };
+  return token.slice(0, -1) + next[token.at(-1)!]!;
+}
 
 describe('a token', () => {
   it('is accepted with all that is expected of it', () => {
@@ -66,6 +71,9 @@ describe('a token', () => {
   it.each<[string, string, Partial<TokenExpectation>]>([
     ['token-form', 'a.b', {}],
     ['token-form', `${tokenOf(CLAIMS)}=`, {}],
+    ['token-form', otherSpelling(tokenOf(CLAIMS)), {}],
+    ['token-form', tokenOf(CLAIMS, { ...HEADER, crit: ['exp'] }), {}],
+    ['token-form', tokenOf(CLAIMS, { ...HEADER, crit: [] }), {}],
     ['token-algorithm', tokenOf(CLAIMS, { ...HEADER, alg: 'none' }), {}],
     ['token-algorithm', tokenOf(CLAIMS, { ...HEADER, alg: 'PS256' }), {}],
     ['token-key-unknown', tokenOf(CLAIMS, { alg: 'RS256' }), {}],
@@ -92,7 +100,9 @@ describe('a token', () => {
   ])('is refused: %s', (reason, token, change) => expect(reasonOf(token, change)).toBe(reason));
 
   it('is tolerated at the limit of the clocks', () => {
-    expect(reasonOf(tokenOf({ ...CLAIMS, exp: NOW - 300 }))).toBe('accepted');
+    expect(reasonOf(tokenOf({ ...CLAIMS, exp: NOW - 299 }))).toBe('accepted');
+    // RFC 7519 section 4.1.4: on or after exp it must not be accepted.
+    expect(reasonOf(tokenOf({ ...CLAIMS, exp: NOW - 300 }))).toBe('token-time');
     expect(reasonOf(tokenOf({ ...CLAIMS, nbf: NOW + 300 }))).toBe('accepted');
   });
 
@@ -139,7 +149,11 @@ describe('a redacted token', () => {
   it.each([
     ['a.b', '<redacted invalid token: not a JWT>'],
     ['a.!.c', '<redacted invalid token: failed to decode payload>'],
+    ['a.AAAAA.c', '<redacted invalid token: failed to decode payload>'],
+    ['..', '<redacted invalid token: failed to unmarshal payload>'],
     [payload('{'), '<redacted invalid token: failed to unmarshal payload>'],
+    [payload('[]'), '<redacted invalid token: failed to unmarshal payload>'],
+    [payload('"x"'), '<redacted invalid token: failed to unmarshal payload>'],
     [payload('null'), '<redacted invalid token: invalid issuer>'],
     [payload('{}'), '<redacted invalid token: invalid issuer>'],
     [payload('{"iss":"https://sts.example"}'), '<redacted token with issuer https://sts.example>'],

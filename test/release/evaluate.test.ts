@@ -14,6 +14,9 @@ const CLAIMS: JsonObject = {
   'a.b': 'literal',
   a: { b: 'nested' },
   list: ['x'],
+  'svn-text': '02',
+  // As it is read from 9007199254740993.
+  large: 2 ** 53,
 };
 
 const policyOf = (...conditions: readonly object[]) =>
@@ -55,6 +58,17 @@ describe('a condition', () => {
     [{ claim: 'iss', exists: 'true' }, 'release'],
     [{ claim: 'list', exists: 'true' }, 'unsure'],
     [{ claim: '__proto__', exists: 'true' }, 'deny'],
+    [{ claim: 'x-ms-sevsnpvm-hostdata', notEquals: 'AB'.repeat(32) }, 'unsure'],
+    [{ claim: 'x-ms-sevsnpvm-hostdata', notEquals: 'cd'.repeat(32) }, 'release'],
+    [{ claim: 'svn-text', equals: 2 }, 'unsure'],
+    [{ claim: 'svn-text', notEquals: 2 }, 'unsure'],
+    [{ claim: 'svn-text', notEquals: 3 }, 'release'],
+    [{ claim: 'large', equals: 2 ** 53 }, 'unsure'],
+    [{ claim: 'large', equals: '9007199254740992' }, 'unsure'],
+    [{ claim: 'large', notEquals: '9007199254740993' }, 'unsure'],
+    [{ claim: 'large', lessOrEquals: 2 ** 53 }, 'unsure'],
+    [{ claim: 'large', greater: 2 ** 52 }, 'release'],
+    [{ claim: 'large', equals: 2 ** 52 }, 'deny'],
   ])('%j: %s', (condition, decision) => expect(decide(condition)).toBe(decision));
 
   it('finds the literal name before the dotted one', () => {

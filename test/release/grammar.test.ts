@@ -116,9 +116,28 @@ describe('a printed policy', () => {
     expect(openReleasePolicy(text, 'p')).toEqual({ policy, immutable: false });
   });
 
-  it('refuses a wrapper whose data are not base64url', () => {
-    expect(() => openReleasePolicy('{"release_policy":{"data":"a b"}}', 'k')).toThrow(
-      expect.objectContaining({ code: 'RELEASE_POLICY_INVALID' }),
+  const base64url = (bytes: Uint8Array | string) => Buffer.from(bytes).toString('base64url');
+  const plain = JSON.stringify({ version: '1.0.0', anyOf: [ENTRY] });
+  const broken = Buffer.from(plain.replace('sevsnpvm', '\xff'), 'latin1');
+
+  it('may be padded in a wrapper', () => {
+    const data = Buffer.from(`${plain} `).toString('base64');
+    expect(data).toMatch(/=$/);
+    expect(openReleasePolicy(JSON.stringify({ data }), 'k').policy.anyOf).toHaveLength(1);
+  });
+
+  it.each([
+    ['blanks', { release_policy: { data: 'a b' } }, 'RELEASE_POLICY_INVALID'],
+    ['no data', { data: '' }, 'RELEASE_POLICY_INVALID'],
+    ['a byte too few', { data: `${base64url(plain)}AAA`.slice(0, 77) }, 'RELEASE_POLICY_INVALID'],
+    ['padding in excess', { data: `${base64url(plain)}===` }, 'RELEASE_POLICY_INVALID'],
+    ['two texts', { data: base64url(plain), encodedPolicy: base64url('{}') }, 'RELEASE_POLICY_'],
+    ['bytes that are not UTF-8', { data: base64url(broken) }, 'JSON_SYNTAX'],
+    ['a policy beside them', { ...JSON.parse(plain), data: base64url(plain) }, 'RELEASE_POLICY_'],
+    ['too much', { data: base64url(plain + ' '.repeat(LIMITS.releasePolicyBytes)) }, 'LIMIT_'],
+  ])('is refused in a wrapper with %s', (_, wrapper, code) => {
+    expect(() => openReleasePolicy(JSON.stringify(wrapper), 'k')).toThrow(
+      expect.objectContaining({ code: expect.stringContaining(code) }),
     );
   });
 });

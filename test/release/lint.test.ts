@@ -120,6 +120,9 @@ describe('what is not documented', () => {
       { claim: 'x-ms-runtime.keys', exists: 'true' },
       { claim: 'x-ms-isolation-tee', equals: 'x' },
       { claim: 'x-ms-ver', exists: 'false' },
+      { claim: 'x-ms-ver', notEquals: 'A' },
+      { claim: 'x-ms-sevsnpvm-guestsvn', less: 2 ** 53 },
+      { claim: 'x-ms-sevsnpvm-guestsvn', equals: '9007199254740992' },
     ]) {
       expect(blocks(condition), JSON.stringify(condition)).toBe(true);
     }
@@ -134,12 +137,13 @@ describe('what is not documented', () => {
     const claimValue = (claim: string): fc.Arbitrary<JsonValue> => {
       const kind = claimKind(claim);
       if (kind === 'boolean') return fc.boolean();
-      if (kind === 'number') return fc.integer({ min: 0, max: 3 });
+      if (kind === 'number') return fc.constantFrom(0, 1, 2, 3, 2 ** 53);
       if (kind === 'object') return fc.constant({ keys: [{}] });
-      return fc.constantFrom('1', '2', 'a'.repeat(64));
+      return fc.constantFrom('1', '2', '02', 'a', 'a'.repeat(64));
     };
     const wanted = fc.oneof(
       fc.constantFrom<JsonValue>('1', '02', ' 2', '2.0', '0x2', '1e0', '', 'a'.repeat(64), 'A'),
+      fc.constantFrom<JsonValue>('9007199254740992', 2 ** 53),
       fc.constantFrom<JsonValue>('true', 'false', 'False', 'TRUE', true, false),
       fc.integer({ min: 0, max: 3 }),
     );
