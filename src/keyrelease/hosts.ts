@@ -32,9 +32,9 @@ const DOMAINS: Readonly<Record<ServiceKind, readonly string[]>> = {
   ],
 };
 
-/** `HOST[:PORT]`, lower case. */
+/** `HOST[:PORT]`, lower case; the port is 1 to 65535. */
 export const HOST_PATTERN =
-  /^(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?::[1-9][0-9]{0,4})?$/;
+  /^(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$/;
 
 /** Hosts that the user trusts beside those of Azure, as `HOST[:PORT]`. */
 export type ListedHosts = readonly string[];
@@ -44,8 +44,7 @@ export type ListedHosts = readonly string[];
  * user information, blanks, an IP address) and for a host that is neither Azure's nor listed.
  */
 export function parseServiceHost(text: string, kind: ServiceKind, listed: ListedHosts): string {
-  const host = text
-    .toLowerCase()
+  const host = lowerAscii(text)
     .replace(/^https:\/\//, '')
     .replace(/\/$/, '');
   if (listed.includes(host)) return host;
@@ -59,6 +58,9 @@ export function parseServiceHost(text: string, kind: ServiceKind, listed: Listed
     hints: ['no token and no report leave for a host that is neither Azure\u2019s nor listed'],
   });
 }
+
+/** Letters of other alphabets stay, also those whose lower case is an ASCII letter (the Kelvin sign). */
+const lowerAscii = (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 
 /** Audience of the access token for a vault's host: by its domain, for a listed host that of the public cloud. */
 export function tokenResourceOf(host: string): string {

@@ -92,7 +92,8 @@ export function readAccessToken(text: string, source: string): AccessToken {
 
 /** A count of seconds, which some services write as a text. Undefined for anything else. */
 function readSeconds(value: JsonValue | undefined): number | undefined {
-  return /^[0-9]{1,12}$/.test(String(value)) ? Number(value) : undefined;
+  const text = typeof value === 'number' ? String(value) : value;
+  return typeof text === 'string' && /^[0-9]{1,12}$/.test(text) ? Number(text) : undefined;
 }
 
 /** `https://HOST[:PORT]` of an identity authority: https, no path, user information or blanks. Throws SERVICE_HOST_REFUSED. */

@@ -8,11 +8,13 @@ import { type JsonValue, parseJson } from '../core/json.js';
 import {
   arrayOf,
   below,
+  invalidAt,
   type JsonPlace,
   type JsonReader,
   optionalField,
   readObject,
   readString,
+  refuseUnknownKeys,
   requiredField,
 } from '../core/json-read.js';
 
@@ -61,7 +63,7 @@ export function readImportConfig(text: string, what: string): ImportConfig {
     keyOps: optionalField(key, 'key_ops', atKey, arrayOf(readString)) ?? [],
     authority: requiredField(authority, 'endpoint', below(atKey, 'authority'), readString),
     vault: requiredField(vault, 'endpoint', below(atKey, 'akv'), readString),
-    apiVersion: textOf(vault, 'api_version', below(atKey, 'akv')) ?? 'api-version=7.4',
+    apiVersion: readApiVersion(textOf(vault, 'api_version', below(atKey, 'akv')), atKey),
     ...optional('bearerToken', textOf(vault, 'bearer_token', below(atKey, 'akv'))),
     claims: requiredField(object, 'claims', root, arrayOf(arrayOf(readClaim))),
     derivation: {
@@ -70,6 +72,16 @@ export function readImportConfig(text: string, what: string): ImportConfig {
     },
     ...optional('clientId', textOf(identity, 'client_id', below(root, 'identity'))),
   };
+}
+
+/** The query of the request, for which nothing but the version may be given. Absent and empty: 7.4. */
+function readApiVersion(text: string | undefined, atKey: JsonPlace): string {
+  if (text === undefined || text === '') return 'api-version=7.4';
+  if (/^api-version=[0-9]{1,4}(?:[.-][0-9A-Za-z]{1,20}){0,4}$/.test(text)) return text;
+  throw invalidAt(below(below(atKey, 'akv'), 'api_version'), 'is no version of the interface', {
+    want: 'api-version=7.4',
+    got: text.slice(0, 100),
+  });
 }
 
 function readKeyType(text: string | undefined, place: JsonPlace): ImportType {
@@ -89,19 +101,23 @@ function readKeyType(text: string | undefined, place: JsonPlace): ImportType {
 
 const readClaim: JsonReader<{ claim: string; equals: string }> = (value, place) => {
   const object = readObject(value, place);
+  refuseUnknownKeys(object, ['claim', 'equals'], place);
   return {
     claim: requiredField(object, 'claim', place, readString),
     equals: requiredField(object, 'equals', place, readString),
   };
 };
 
-/** Text of the release policy that a configuration asks for: compact, `version` first. */
+/** Text of the release policy that a configuration asks for: compact, `version` first, escaped as Go escapes. */
 export function printImportPolicy({ authority, claims }: ImportConfig): string {
   const anyOf = claims.map((list) => ({
     authority: `https://${authority}`,
     allOf: list.map(({ claim, equals }) => ({ claim, equals })),
   }));
-  return JSON.stringify({ version: '1.0.0', anyOf });
+  return JSON.stringify({ version: '1.0.0', anyOf }).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** A symmetric key as the vault takes it. Throws KEY_CONFIG_INVALID for an empty key and beyond 64 bytes. */

@@ -156,10 +156,12 @@ function parseInput(text: string, problem: string): JsonObject {
   throw invalid(`${problem}not an object`);
 }
 
-/** The member of that name, else one that differs in case only. */
+/** The member of that name, or one that differs in case only. Of two, readers take different ones: they are refused. */
 function member(object: JsonObject, name: string): JsonValue | undefined {
-  if (Object.hasOwn(object, name)) return object[name];
-  const key = Object.keys(object).find((one) => one.toLowerCase() === name.toLowerCase());
+  const keys = Object.keys(object).filter((one) => one.toLowerCase() === name.toLowerCase());
+  const [key, other] = keys;
+  if (other !== undefined)
+    throw invalid(`Ill-formed key provider input: ${name} stands there twice`);
   return key === undefined ? undefined : object[key];
 }
 

@@ -46,7 +46,7 @@ export function unwrapReleasedKey(
   ciphertext: Uint8Array,
   key: KeyObject,
 ): Buffer | undefined {
-  const rsaBytes = (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
+  const rsaBytes = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
   if (key.asymmetricKeyType !== 'rsa' || ciphertext.length <= rsaBytes) return undefined;
   let kek: Buffer;
   try {

@@ -7,7 +7,7 @@ export interface AttestationEvidence {
   readonly report: Uint8Array;
   /** PEM text: VCEK, ASK, ARK. */
   readonly certificateChain: string;
-  /** COSE_Sign1 of the UVM endorsement; absent where the platform gave none. */
+  /** COSE_Sign1 of the UVM endorsement; absent or empty where the platform gave none. */
   readonly uvmEndorsement?: Uint8Array;
   /** JSON text whose SHA-256 is in REPORT_DATA. */
   readonly runtimeData: Uint8Array;
@@ -21,11 +21,12 @@ export const ATTEST_PATH = '/attest/SevSnpVm?api-version=2020-10-01';
 /** The body of the request: exact member order, base64url with padding throughout. */
 export function buildAttestationRequest(evidence: AttestationEvidence): string {
   const { report, certificateChain, uvmEndorsement, runtimeData, nonce } = evidence;
-  const uvm = uvmEndorsement && JSON.stringify({ Uvm: [encodeBase64UrlPadded(uvmEndorsement)] });
+  const uvm =
+    uvmEndorsement?.length && JSON.stringify({ Uvm: [encodeBase64UrlPadded(uvmEndorsement)] });
   const inner = JSON.stringify({
     SnpReport: encodeBase64UrlPadded(report),
     VcekCertChain: encodeBase64UrlPadded(Buffer.from(certificateChain)),
-    ...(uvm === undefined ? {} : { Endorsements: encodeBase64UrlPadded(Buffer.from(uvm)) }),
+    ...(uvm ? { Endorsements: encodeBase64UrlPadded(Buffer.from(uvm)) } : {}),
   });
   const outer = JSON.stringify({
     report: encodeBase64UrlPadded(Buffer.from(inner)),

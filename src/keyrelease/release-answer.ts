@@ -127,7 +127,7 @@ function isSignedBy(jws: Parameters<typeof verifyRs256>[0], leaf: Certificate): 
 
 interface WrappedKey {
   readonly kty: string;
-  readonly keyOps: readonly JsonValue[];
+  readonly keyOps: readonly string[];
   readonly keyHsm: string;
 }
 
@@ -156,7 +156,16 @@ function checkPayload(
   if (typeof kty !== 'string' || typeof keyHsm !== 'string') {
     throw new Refusal('wrapped-key-form', 'kty or key_hsm is missing');
   }
-  return { enc, key: { kty, keyOps: Array.isArray(keyOps) ? keyOps : [], keyHsm } };
+  return { enc, key: { kty, keyOps: operationsOf(keyOps), keyHsm } };
+}
+
+/** The operations of a key; absent and null are none. */
+function operationsOf(value: JsonValue | undefined): readonly string[] {
+  const list: JsonValue = value ?? [];
+  if (Array.isArray(list) && list.every((one) => typeof one === 'string')) {
+    return list as readonly string[];
+  }
+  throw new Refusal('wrapped-key-form', 'key_ops is not a list of texts');
 }
 
 /** The version in a key's address, in lower case. */

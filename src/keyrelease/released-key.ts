@@ -1,6 +1,5 @@
 /** A released key as the workload gets it: a JWK as JSON text, members sorted. */
 import { createPrivateKey, type JsonWebKey } from 'node:crypto';
-import type { JsonValue } from '../core/json.js';
 
 /** Type of key by the `kty` of the vault, with or without the suffix of hardware keys. */
 const FAMILIES: Readonly<Record<string, 'oct' | 'RSA' | 'EC'>> = {
@@ -24,7 +23,7 @@ const MEMBERS = {
 export function buildReleasedJwk(
   kty: string,
   plaintext: Buffer,
-  keyOps: readonly JsonValue[],
+  keyOps: readonly string[],
 ): string | undefined {
   const family = Object.hasOwn(FAMILIES, kty) ? FAMILIES[kty] : undefined;
   const members = family === undefined ? undefined : membersOf(family, plaintext);

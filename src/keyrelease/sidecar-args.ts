@@ -45,7 +45,8 @@ export function readSidecarObject(value: JsonObject): SidecarArgs {
 }
 
 function readSource(value: JsonValue | undefined): CertificateSource | undefined {
-  if (value === undefined || value === null) return undefined;
+  if (!isJsonObject(value ?? {})) throw invalid('has a member certcache that is not an object');
+  if (!isJsonObject(value) || Object.values(value).every((part) => part === '')) return undefined;
   const name = textAt(value, 'endpoint_type');
   const endpoint = textAt(value, 'endpoint');
   const kind = CERTIFICATE_SOURCES.find((one) => one === name);
@@ -71,6 +72,7 @@ function readSource(value: JsonValue | undefined): CertificateSource | undefined
 
 /** The text at a member; absent, null and empty are the same. */
 function textAt(value: JsonValue | undefined, name: string): string | undefined {
+  if (!isJsonObject(value ?? {})) throw invalid(`has ${name} in what is not an object`);
   const text = isJsonObject(value) ? value[name] : undefined;
   if (text === undefined || text === null || text === '') return undefined;
   if (typeof text === 'string') return text;

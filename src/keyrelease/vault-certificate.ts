@@ -2,7 +2,7 @@
 import { ToolError } from '../core/error.js';
 import type { JsonValue } from '../core/json.js';
 import { type Certificate, fingerprintOf } from '../core/x509.js';
-import { findPath } from '../core/x509-chain.js';
+import { findPath, type PathResult } from '../core/x509-chain.js';
 import { extendedKeyUsageOf } from '../core/x509-extensions.js';
 
 export interface VaultCertificateRules {
@@ -22,6 +22,8 @@ export interface VaultCertificateProblem {
 
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const ANY_USAGE = '2.5.29.37.0';
+/** Alternative names alone count, and `*` stands for one whole label (RFC 6125 section 6.4). */
+const NAME_RULES = { subject: 'never', partialWildcards: false } as const;
 
 /**
  * The first thing that is wrong with `leaf`; undefined if nothing is. `others` are the further certificates of the answer,
@@ -36,7 +38,7 @@ export function certificateProblem(
   const detail = chainProblem(leaf, others, roots, now);
   if (detail !== undefined) return { reason: 'certificate-chain', detail };
   const name = host.replace(/:[0-9]+$/, '');
-  if (leaf.x509.checkHost(name, { subject: 'never' }) === undefined) {
+  if (leaf.x509.checkHost(name, NAME_RULES) === undefined) {
     return { reason: 'certificate-name', detail: `want ${name}` };
   }
   if (!isForServers(leaf)) {
@@ -57,17 +59,29 @@ function chainProblem(
   const candidates = roots.filter(({ subject }) => issuers.some((der) => der.equals(subject.der)));
   let detail = 'no trusted root has issued it';
   for (const root of candidates) {
-    const result = findPath([leaf, ...others, root], now);
-    if ('path' in result) return undefined;
-    detail = result.problems[0]?.message ?? detail;
+    const result = searchPath([leaf, ...others, root], now);
+    if ('path' in result) {
+      if (result.path.slice(1).every(isForServers)) return undefined;
+      detail = 'an issuer is not for certificates of servers';
+    } else detail = result.problems[0]?.message ?? detail;
   }
   return detail;
 }
 
-/** True where the extended key usage is absent or names servers; one that cannot be read names nobody. */
-function isForServers(leaf: Certificate): boolean {
+/** As findPath; certificates that are too entangled to search are no path. */
+function searchPath(chain: readonly Certificate[], now: number): PathResult {
   try {
-    const usages = extendedKeyUsageOf(leaf) ?? [SERVER_AUTH];
+    return findPath(chain, now);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return { problems: [{ reason: 'untrusted', message: error.message }] };
+  }
+}
+
+/** True where the extended key usage is absent or names servers; one that cannot be read names nobody. */
+function isForServers(certificate: Certificate): boolean {
+  try {
+    const usages = extendedKeyUsageOf(certificate) ?? [SERVER_AUTH];
     return usages.some((usage) => usage === SERVER_AUTH || usage === ANY_USAGE);
   } catch (error) {
     if (error instanceof ToolError) return false;
@@ -78,6 +92,8 @@ function isForServers(leaf: Certificate): boolean {
 /** SHA-256 of the DER, as base64url or, as some vaults write it, in hex. */
 function isThumbprintOf(leaf: Certificate, thumbprint: JsonValue): boolean {
   const own = fingerprintOf(leaf);
-  if (thumbprint === own.toString('base64url')) return true;
-  return String(thumbprint).toUpperCase() === own.toString('hex').toUpperCase();
+  if (typeof thumbprint !== 'string') return false;
+  return (
+    thumbprint === own.toString('base64url') || thumbprint.toLowerCase() === own.toString('hex')
+  );
 }

@@ -104,7 +104,7 @@ class Reader {
     const entries = this.list(anyOf, 'anyOf').map((entry, i) =>
       this.authority(entry, `anyOf[${i}]`),
     );
-    return { version: String(version), anyOf: entries };
+    return { version: textOf(version), anyOf: entries };
   }
 
   private authority(value: JsonValue, path: string): AuthorityNode {
@@ -116,7 +116,7 @@ class Reader {
         want: 'https://HOST of the attestation service',
       });
     }
-    return { ...this.group(value, path, 1), authority: String(value.authority) };
+    return { ...this.group(value, path, 1), authority: textOf(value.authority) };
   }
 
   private group(value: JsonObject, path: string, depth: number): GroupNode {
@@ -165,7 +165,7 @@ class Reader {
     if (typeof operand === 'object') {
       return this.refuse(`${path}.${operator}`, 'is neither text nor number', none);
     }
-    return { claim: String(value.claim), operator, value: operand, path };
+    return { claim: textOf(value.claim), operator, value: operand, path };
   }
 
   private list(value: JsonValue | undefined, path: string): readonly JsonValue[] {
@@ -209,3 +209,6 @@ class Reader {
     return instead;
   }
 }
+
+/** The text; nothing of what is none, which has been refused. */
+const textOf = (value: JsonValue | undefined) => (typeof value === 'string' ? value : '');

@@ -248,6 +248,15 @@ describe('key import', () => {
     expect(
       await apply(configure('bad', { kty: 'RSA-HSM' }), '--key-hex-file', at('key.hex')),
     ).toMatchObject({ status: 3 });
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    writeFileSync(at('old.pem'), privateKey.export({ type: 'pkcs1', format: 'pem' }));
+    const old = await apply(configure('bad', { kty: 'RSA-HSM' }), '--key-pem', at('old.pem'));
+    expect(old).toMatchObject({ status: 3, stderr: expect.stringContaining('PKCS#8') });
+    const kid = `bad/${'0'.repeat(32)}`;
+    expect(await apply(configure('bad', { kid }), '--generate')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('has no version yet'),
+    });
     expect(await apply(configure('bad', { kty: 'DSA' }), '--generate')).toMatchObject({
       status: 3,
     });

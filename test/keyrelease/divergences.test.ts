@@ -7,7 +7,7 @@ import {
   completeCertificateSource,
 } from '../../src/keyrelease/collateral.js';
 import { parseServiceHost, tokenResourceOf } from '../../src/keyrelease/hosts.js';
-import { buildPrivateJwk } from '../../src/keyrelease/import-key.js';
+import { buildPrivateJwk, readImportConfig } from '../../src/keyrelease/import-key.js';
 import { readWrapInput } from '../../src/keyrelease/key-provider.js';
 import { unwrapReleasedKey } from '../../src/keyrelease/key-unwrap.js';
 import { verifyMaaToken } from '../../src/keyrelease/maa-token.js';
@@ -79,10 +79,10 @@ const wrapping = rsaKey();
 const payload = releasePayload(wrapKey(randomBytes(32), wrapping.publicKey));
 
 /** Why an answer of the vault is refused. */
-function refusal(header: object, change: object = {}) {
+function refusal(header: object, change: object = {}, edit = (jws: string) => jws) {
   const x5c = vault.chain.map((bytes) => bytes.toString('base64'));
   const jws = makeJws({ alg: 'RS256', x5c, ...header }, payload, vault.leafKey.privateKey);
-  const outcome = openReleaseAnswer(JSON.stringify({ value: jws }), {
+  const outcome = openReleaseAnswer(JSON.stringify({ value: edit(jws) }), {
     host: VAULT,
     key: { name: 'key1' },
     wrappingKey: wrapping.privateKey,
@@ -181,6 +181,38 @@ const SHOWN: Readonly<Record<string, () => unknown>> = {
     const { privateKey } = rsaKey(1024);
     const code = thrownBy(() => buildPrivateJwk(privateKey, 'RSA-HSM', [])).code;
     expect(code).toBe('KEY_CONFIG_INVALID');
+  },
+  'import-operations': () => {
+    const { privateKey } = rsaKey();
+    expect(buildPrivateJwk(privateKey, 'RSA-HSM', ['sign'])).toMatchObject({ key_ops: ['sign'] });
+    expect(buildPrivateJwk(privateKey, 'RSA-HSM', [])).not.toHaveProperty('key_ops');
+  },
+  'import-members': () => {
+    const code = (claim: object, version: string) => {
+      const akv = { endpoint: 'v', api_version: version };
+      const key = { kid: 'k', authority: { endpoint: 'a' }, akv };
+      const text = JSON.stringify({ key, claims: [[{ claim: 'c', equals: 'd', ...claim }]] });
+      return thrownBy(() => readImportConfig(text, 'c')).code;
+    };
+    expect(code({ less: 1 }, 'api-version=7.4')).toBe('KEY_CONFIG_INVALID');
+    expect(code({}, 'api-version=7.4&x=y')).toBe('KEY_CONFIG_INVALID');
+  },
+  'provider-doubled-members': () =>
+    expect(wrapCode(wrapInput('skr:key1').replace('{', '{"Op":"keywrap",'))).toBe(
+      'KEY_PROVIDER_INPUT',
+    ),
+  'sidecar-members': async () => {
+    const status = async (body: string) => (await ask(device(false), '/attest/raw', body)).status;
+    const member = `"runtime_data":"${RUNTIME}"`;
+    expect(await status(`{${member}}`)).toBe(200);
+    expect(await status(`{${member},${member}}`)).toBe(400);
+    expect(await status(`{${member.replace('runtime', 'Runtime')}}`)).toBe(400);
+  },
+  'release-spelling': () => {
+    const other = { A: 'B', Q: 'R', g: 'h', w: 'x' } as Readonly<Record<string, string>>;
+    const respell = (jws: string) => jws.replace(/.$/, (last) => other[last]!);
+    expect(refusal({}, {}, respell)).toBe('jws-form');
+    expect(refusal({ crit: ['x5c'] })).toBe('jws-form');
   },
 };
 

@@ -4,6 +4,7 @@ import {
   buildImportRequest,
   buildOctJwk,
   buildPrivateJwk,
+  printImportPolicy,
   readImportConfig,
 } from '../../src/keyrelease/import-key.js';
 import { rsaKey } from '../support/release.js';
@@ -15,7 +16,21 @@ describe('key import', () => {
     key: { kid: 'k', kty: 'RSA-HSM', authority: { endpoint: 'a' }, akv: { endpoint: 'v' } },
     claims: [[{ claim: 'c', equals: 'd' }]],
   };
+  const akv = (version: string | undefined) => ({ endpoint: 'v', api_version: version });
   const read = (value: unknown) => readImportConfig(JSON.stringify(value), 'c.json');
+
+  it.each([undefined, '', 'api-version=7.4'])('asks for version 7.4 where it is %j', (version) =>
+    expect(read({ ...base, key: { ...base.key, akv: akv(version) } }).apiVersion).toBe(
+      'api-version=7.4',
+    ),
+  );
+
+  it('writes the policy as the importkey tool does', () => {
+    const claims = [[{ claim: 'a&b', equals: '<\u2028>"\u00e9' }]];
+    expect(printImportPolicy(read({ ...base, claims }))).toContain(
+      String.raw`{"claim":"a\u0026b","equals":"\u003c\u2028\u003e\"é"}`,
+    );
+  });
 
   it('takes RSA and EC keys, members sorted', () => {
     const config = read(base);
@@ -53,6 +68,9 @@ describe('key import', () => {
     [{ ...base, key: { ...base.key, akv: {} } }, 'key.akv.endpoint is missing'],
     [{ ...base, claims: [{}] }, 'claims[0]'],
     [{ ...base, claims: undefined }, 'claims is missing'],
+    [{ ...base, claims: [[{ claim: 'c', equals: 'd', less: 1 }]] }, 'claims[0][0].less'],
+    [{ ...base, key: { ...base.key, akv: akv('7.4') } }, 'key.akv.api_version'],
+    [{ ...base, key: { ...base.key, akv: akv('api-version=7.4&x=1') } }, 'key.akv.api_version'],
   ])('refuses %j', (value, problem) =>
     expect(() => read(value)).toThrow(
       expect.objectContaining({

@@ -58,6 +58,7 @@ describe('the key provider', () => {
       'Optsdata is not base64 encoding: ',
     ],
     [[], 'Ill-formed key provider input: '],
+    [wrap({ OP: 'keywrap' }), 'Ill-formed key provider input: '],
   ])('refuses to wrap %j', (value, begin) =>
     expect(() => readWrapInput(JSON.stringify(value))).toThrow(
       expect.objectContaining({
@@ -76,6 +77,7 @@ describe('the key provider', () => {
     [unwrap('other'), 'Unexpected attestation agent '],
     [unwrap('skr', '{'), 'Ill-formed annotation packet: '],
     [unwrap('skr', '{"kid":"k"}'), 'Ill-formed annotation packet: '],
+    [unwrap('skr', printAnnotation(annotation).replace('{', '{"Kid":"x",')), 'Ill-formed '],
     [
       { ...unwrap(), keyunwrapparams: { ...unwrap().keyunwrapparams, annotation: '!' } },
       'Annotation is not a base64 encoding: ',

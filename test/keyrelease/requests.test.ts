@@ -6,6 +6,7 @@ import {
   buildImdsRequest,
   readAccessToken,
 } from '../../src/keyrelease/identity-requests.js';
+import { buildAttestationRequest } from '../../src/keyrelease/maa-request.js';
 import {
   buildCreateRequest,
   buildGetKeyRequest,
@@ -42,12 +43,21 @@ describe('hosts', () => {
     '[::1]',
     '127.0.0.1:8443',
     'kv.vault.azure.net:0',
+    'kv.vault.azure.net:65536',
+    '\u212av.vault.azure.net',
     '',
   ])('refuses %j', (text) =>
     expect(() => parseServiceHost(text, 'key vault', ['127.0.0.1:8444'])).toThrow(
       refusal('SERVICE_HOST_REFUSED'),
     ),
   );
+
+  it('have ports that a URL can have', () => {
+    for (const port of [1, 9999, 10_000, 59_999, 64_999, 65_499, 65_529, 65_535]) {
+      const host = `kv.vault.azure.net:${port}`;
+      expect(parseServiceHost(host, 'key vault', [])).toBe(host);
+    }
+  });
 
   it('allows what the user listed, exactly', () => {
     expect(parseServiceHost('127.0.0.1:8443', 'key vault', ['127.0.0.1:8443'])).toBe(
@@ -115,6 +125,23 @@ describe('vault requests', () => {
   });
 });
 
+describe('attestation requests', () => {
+  it('leave out an endorsement that is empty', () => {
+    const evidence = {
+      report: Buffer.alloc(1184),
+      certificateChain: 'PEM',
+      runtimeData: Buffer.from('{}'),
+      nonce: 2n ** 64n - 1n,
+    };
+    const plain = buildAttestationRequest(evidence);
+    expect(plain).toMatch(/,"nonce":18446744073709551615}$/);
+    expect(buildAttestationRequest({ ...evidence, uvmEndorsement: Buffer.of() })).toBe(plain);
+    const endorsed = buildAttestationRequest({ ...evidence, uvmEndorsement: Buffer.of(1) });
+    const inner = Buffer.from(JSON.parse(endorsed).report, 'base64url').toString();
+    expect(Object.keys(JSON.parse(inner))).toEqual(['SnpReport', 'VcekCertChain', 'Endorsements']);
+  });
+});
+
 describe('identity requests', () => {
   it('escape what goes into a URL', () => {
     const { url, headers } = buildImdsRequest('https://vault.azure.net', 'a&b');
@@ -143,6 +170,8 @@ describe('identity requests', () => {
   it('read the token of any kind of answer, and quote none', () => {
     expect(readAccessToken('{"access_token":"a"}', 'x')).toEqual({ token: 'a' });
     expect(readAccessToken('{"accessToken":"b"}', 'x')).toEqual({ token: 'b' });
+    const odd = '{"access_token":"a","expires_in":{},"expires_on":[1],"token_type":{}}';
+    expect(readAccessToken(odd, 'x')).toEqual({ token: 'a' });
     expect(() => readAccessToken('{"access_token":"","error":"swordfish"}', 'x')).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('swordfish') }),
     );

@@ -32,6 +32,9 @@ describe('SkrSideCarArgs', () => {
       userAgent: 'u',
     });
   });
+  it.each([{}, null, { endpoint_type: '', endpoint: '' }])('take %j for no source', (certcache) =>
+    expect(readSidecarArgs(of({ certcache, identity: null }))).toEqual({}),
+  );
   it.each([
     '!',
     'e30',
@@ -41,6 +44,10 @@ describe('SkrSideCarArgs', () => {
     of({ certcache: { endpoint_type: 'AMD', endpoint: 'https://x' } }),
     of({ certcache: { endpoint_type: 'AMD', endpoint: 'x@y/z' } }),
     of({ identity: { client_id: 7 } }),
+    of({ identity: 'c' }),
+    of({ maaconfig: [] }),
+    of({ certcache: 'AMD' }),
+    of({ certcache: { endpoint: 'x' } }),
   ])('refuse %s', (text) =>
     expect(() => readSidecarArgs(text)).toThrow(refusal('SIDECAR_ARGS_INVALID')),
   );

@@ -24,11 +24,14 @@ describe('the grammar', () => {
     [[], 'is not an object'],
     [{ anyOf: [ENTRY] }, 'version is missing'],
     [{ version: '2', anyOf: [ENTRY] }, 'version is unknown'],
+    [{ version: {}, anyOf: [ENTRY] }, 'version is unknown'],
     [{ version: '1.0.0' }, 'anyOf is missing'],
     [{ version: '1.0.0', anyOf: [] }, 'needs at least one element'],
     [{ version: '1.0.0', anyOf: [ENTRY], x: 1 }, 'x is not a member'],
     [{ version: '1.0.0', anyOf: [7] }, 'anyOf[0] is not an object'],
     [{ version: '1.0.0', anyOf: [{ ...ENTRY, authority: 7 }] }, 'authority is missing'],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, authority: {} }] }, 'authority is missing'],
+    [{ version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [{ claim: {}, equals: 'x' }] }] }, 'is empty'],
     [{ version: '1.0.0', anyOf: [{ ...ENTRY, anyOf: [CONDITION] }] }, 'exactly one of allOf'],
     [{ version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [] }] }, 'needs at least one element'],
     [{ version: '1.0.0', anyOf: [{ ...ENTRY, allOf: [null] }] }, 'is not an object'],
@@ -95,6 +98,22 @@ describe('the grammar', () => {
         }
       }),
       { seed: 20261122, numRuns: 2000 },
+    );
+  });
+
+  it('names wrong types anywhere, and stays on its feet', () => {
+    const any = fc.oneof(
+      fc.constantFrom<unknown>('1.0.0', 'x', '', 1, true, null),
+      fc.constantFrom<unknown>({}, [], { a: 1 }, [{}], ['x']),
+    );
+    const condition = fc.record({ claim: any, equals: any }, { requiredKeys: [] });
+    const entry = fc.record({ authority: any, allOf: fc.oneof(any, fc.array(condition)) });
+    const policy = fc.record({ version: any, anyOf: fc.oneof(any, fc.array(entry)) });
+    fc.assert(
+      fc.property(policy, (value) => {
+        for (const problem of problemsOf(value)) expect(problem).toMatch(/^RELEASE_POLICY_/);
+      }),
+      { seed: 20261122, numRuns: 1000 },
     );
   });
 });

@@ -18,14 +18,14 @@ export const NOW = 1_800_000_000;
 
 export const rsaKey = (bits = 2048) => generateKeyPairSync('rsa', { modulusLength: bits });
 
-/** A vault's signing certificate; `plan` changes the leaf. */
-export function makeVault(plan: Partial<CertificatePlan> = {}) {
-  const { chain, leafKey } = makeChain({
-    subject: commonName(VAULT),
-    key: rsaKey(),
-    extensions: [subjectAltName([2, VAULT])],
-    ...plan,
-  });
+/** A vault's signing certificate; `plan` changes the leaf, `issuer` its issuer. */
+export function makeVault(
+  plan: Partial<CertificatePlan> = {},
+  issuer: Partial<CertificatePlan> = {},
+) {
+  const leaf = { subject: commonName(VAULT), key: rsaKey() };
+  const extensions = [subjectAltName([2, VAULT])];
+  const { chain, leafKey } = makeChain({ ...leaf, extensions, ...plan }, issuer);
   const roots: readonly Certificate[] = [parseCertificate(chain[2]!, 'root')];
   return { chain, leafKey, roots };
 }

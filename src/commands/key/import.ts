@@ -47,7 +47,12 @@ export async function runImport(options: ImportOptions, context: CommandContext)
   const services = await openServices(options);
   try {
     const vault = parseServiceHost(config.vault, 'key vault', services.listedHosts);
-    const kid = parseKeyId(config.kid).name;
+    const { name: kid, version } = parseKeyId(config.kid);
+    if (version !== undefined) {
+      throw new ToolError('KEY_ID_INVALID', 'a key to import has no version yet', {
+        got: config.kid,
+      });
+    }
     const policyText = await checkPolicy(config, options);
     const material = await readMaterial(config, options);
     const request = buildImportRequest(
@@ -111,12 +116,14 @@ function hexBytes(text: string, file: string): Buffer {
 
 function openKey(pem: string, file: string): KeyObject {
   try {
-    return createPrivateKey(pem);
+    if (/^-----BEGIN PRIVATE KEY-----$/m.test(pem)) return createPrivateKey(pem);
   } catch {
-    throw new ToolError('KEY_CONFIG_INVALID', `${file} does not hold a private key`, {
-      want: 'PKCS#8 PEM without passphrase',
-    });
+    // Refused below, as other forms are: the importkey tool reads this one alone.
   }
+  throw new ToolError('KEY_CONFIG_INVALID', `${file} does not hold a private key`, {
+    want: 'PKCS#8 PEM without passphrase',
+    hints: ['`openssl pkcs8 -topk8 -nocrypt -in FILE` converts other forms'],
+  });
 }
 
 function jwkOf(material: Material, { kty, keyOps }: ImportConfig): JsonValue {

@@ -135,7 +135,10 @@ function readOrder({ body }: ServiceRequest, key: StoredKey | undefined): Order 
   const { target, enc = 'CKM_RSA_AES_KEY_WRAP', nonce } = isJsonObject(input) ? input : {};
   if (typeof target !== 'string') return failure(400, 'BadParameter', 'target is missing');
   if (!isWrapAlgorithm(enc)) return failure(400, 'BadParameter', 'enc is not supported');
-  return { key, token: target, enc, ...(typeof nonce === 'string' ? { nonce } : {}) };
+  if (nonce !== undefined && typeof nonce !== 'string') {
+    return failure(400, 'BadParameter', 'nonce is not a text');
+  }
+  return { key, token: target, enc, ...(nonce === undefined ? {} : { nonce }) };
 }
 
 /** Verifies the token, evaluates the policy, wraps the key. A token's own words decide nothing before its signature. */
@@ -182,7 +185,7 @@ async function verifyTarget(
   if (jws.header.alg !== 'RS256' || signingKey === undefined || !verifyRs256(jws, signingKey)) {
     return 'the signature of the token is not by its issuer';
   }
-  if (typeof exp !== 'number' || exp < now()) return 'exp: the token is expired';
+  if (typeof exp !== 'number' || exp <= now()) return 'exp: the token is expired';
   if (typeof nbf === 'number' && nbf > now() + 300) return 'nbf: the token is not valid yet';
   return jws.payload;
 }
@@ -197,8 +200,9 @@ function encryptionKeyOf(runtime: JsonValue | undefined): KeyObject | undefined 
   });
   if (found?.kty !== 'RSA') return undefined;
   try {
-    const jwk = { kty: 'RSA', n: String(found.n), e: String(found.e) };
-    return createPublicKey({ key: jwk, format: 'jwk' });
+    const { n, e } = found;
+    if (typeof n !== 'string' || typeof e !== 'string') return undefined;
+    return createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' });
   } catch {
     return undefined;
   }

@@ -9,7 +9,7 @@ import {
 import { promisify } from 'node:util';
 import { decodeBase64Url } from '../../core/base64.js';
 import { ToolError } from '../../core/error.js';
-import type { JsonObject } from '../../core/json.js';
+import type { JsonObject, JsonValue } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
 import type { ServiceAnswer } from '../../keyrelease/ports.js';
 import { type ReleasePolicyDocument, readReleasePolicy } from '../../release/grammar.js';
@@ -48,7 +48,8 @@ export async function keyFromRequest(
   const { release_policy: wrapped, attributes, key } = body;
   const exportable = isJsonObject(attributes) && attributes.exportable === true;
   const data = isJsonObject(wrapped) && typeof wrapped.data === 'string' ? wrapped.data : '';
-  if (!exportable || data === '') {
+  const policyText = decodeBase64Url(data)?.toString('utf8') ?? '';
+  if (!exportable || policyText === '') {
     return failure(400, 'BadParameter', 'an exportable key needs a release policy');
   }
   const imported = isJsonObject(key) ? key : undefined;
@@ -61,9 +62,11 @@ export async function keyFromRequest(
         name,
         version: randomBytes(16).toString('hex'),
         ...material,
-        keyOps: Array.isArray(operations) ? operations.map(String) : [],
+        keyOps: Array.isArray(operations)
+          ? operations.filter((one) => typeof one === 'string')
+          : [],
       },
-      Buffer.from(data, 'base64url').toString('utf8'),
+      policyText,
       'release_policy',
     );
   } catch (error) {
@@ -91,18 +94,32 @@ export function showKey(host: string, key: StoredKey): ServiceAnswer {
 
 type Material = Pick<StoredKey, 'kty' | 'material'>;
 
+/** What the vault makes. */
+const OCT_BITS = [128, 192, 256];
+const RSA_BITS = [2048, 3072, 4096];
+const CURVES = ['P-256', 'P-384', 'P-521'];
+
+const oneOf = <T extends JsonValue>(known: readonly T[], value: JsonValue): T | undefined =>
+  known.find((one) => one === value);
+
 async function newMaterial({
   kty,
   key_size: size,
   crv,
 }: JsonObject): Promise<Material | undefined> {
-  if (kty === 'oct-HSM') return { kty, material: randomBytes(Number(size ?? 256) / 8) };
+  if (kty === 'oct-HSM') {
+    const bits = oneOf(OCT_BITS, size ?? 256);
+    return bits === undefined ? undefined : { kty, material: randomBytes(bits / 8) };
+  }
   if (kty === 'RSA-HSM') {
-    const { privateKey } = await generate('rsa', { modulusLength: Number(size ?? 2048) });
+    const modulusLength = oneOf(RSA_BITS, size ?? 2048);
+    if (modulusLength === undefined) return undefined;
+    const { privateKey } = await generate('rsa', { modulusLength });
     return { kty, material: derOf(privateKey) };
   }
-  if (kty !== 'EC-HSM') return undefined;
-  const { privateKey } = await generate('ec', { namedCurve: String(crv ?? 'P-256') });
+  const namedCurve = kty === 'EC-HSM' ? oneOf(CURVES, crv ?? 'P-256') : undefined;
+  if (kty !== 'EC-HSM' || namedCurve === undefined) return undefined;
+  const { privateKey } = await generate('ec', { namedCurve });
   return { kty, material: derOf(privateKey) };
 }
 
@@ -113,7 +130,8 @@ function importedMaterial(jwk: JsonObject): Material | undefined {
   }
   try {
     const key = createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' });
-    return { kty: `${String(jwk.kty)}-HSM`, material: derOf(key) };
+    const kty = key.asymmetricKeyType === 'rsa' ? 'RSA-HSM' : 'EC-HSM';
+    return { kty, material: derOf(key) };
   } catch {
     return undefined;
   }

@@ -89,7 +89,7 @@ async function attestRaw({ ports }: ApiContext, input: JsonObject): Promise<obje
 }
 
 async function attestMaa({ ports }: ApiContext, input: JsonObject): Promise<object> {
-  const service = member(input, 'maa_endpoint');
+  const service = host(input, 'maa_endpoint');
   return { token: await attestGuest(ports, service, runtimeData(input)) };
 }
 
@@ -104,12 +104,13 @@ async function attestCombined(context: ApiContext, input: JsonObject): Promise<o
 }
 
 async function release({ ports }: ApiContext, input: JsonObject): Promise<object> {
-  const accessToken = input.access_token;
+  const accessToken = input.access_token ?? '';
+  if (typeof accessToken !== 'string') throw invalid('the member access_token is not a text');
   const key = await releaseKey(ports, {
-    attestationService: member(input, 'maa_endpoint'),
-    vault: member(input, 'akv_endpoint'),
+    attestationService: host(input, 'maa_endpoint'),
+    vault: host(input, 'akv_endpoint'),
     kid: member(input, 'kid'),
-    ...(typeof accessToken === 'string' && accessToken !== '' ? { accessToken } : {}),
+    ...(accessToken === '' ? {} : { accessToken }),
   });
   return { key };
 }
@@ -130,6 +131,13 @@ function member(input: JsonObject, name: string): string {
   const value = input[name];
   if (typeof value === 'string' && value !== '') return value;
   throw invalid(`the member ${name} is missing`);
+}
+
+/** A host name; which hosts are allowed is checked where requests are made. */
+function host(input: JsonObject, name: string): string {
+  const text = member(input, name);
+  if (!text.includes('/')) return text;
+  throw invalid(`the member ${name} is not a host name: leave scheme and path out`);
 }
 
 function runtimeData(input: JsonObject): Buffer {
