@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { CommandContext } from './commands/context.js';
 import { EXIT, ToolError } from './core/error.js';
+import { packagePath } from './io/assets.js';
 import { keepMemoryOutOfDumps } from './io/crash.js';
 import { removeTemporaryFiles } from './io/files.js';
 import {
@@ -141,7 +142,7 @@ async function buildProgram(context: CommandContext, argv: readonly string[]): P
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packagePath('package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 
@@ -192,4 +193,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.bug);
 });
 
-process.exitCode = await main(process.argv.slice(2));
+// Until the command has ended: what ends without an answer did not succeed.
+process.exitCode = EXIT.bug;
+void main(process.argv.slice(2)).then((status) => {
+  process.exitCode = status;
+});

@@ -91,7 +91,7 @@ function build() {
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
     run(process.execPath, [compiler, '-p', '.'], { stdio: ['ignore', 2, 2] });
-    run(process.execPath, [join(root, 'src/bundle.mjs')], { stdio: ['ignore', 2, 2] });
+    run(process.execPath, [join(root, 'src/bundle/main.mjs')], { stdio: ['ignore', 2, 2] });
   });
 }
 

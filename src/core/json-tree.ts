@@ -3,8 +3,10 @@
  * texts of numbers, and where everything stands. Reads what deployment tools accept beyond RFC 8259: comments, a byte
  * order mark at the start, and line breaks in strings (marked, since tools disagree on their value).
  */
+
 import { ToolError } from './error.js';
 import { LIMITS } from './limits.js';
+import { locate } from './locate.js';
 
 interface NodeBase {
   /** UTF-16 offsets in the text, end exclusive. */
@@ -123,33 +125,6 @@ export function parseJsonTree(text: string, file: string, options: JsonTreeOptio
   skipBlanks(scanner);
   if (scanner.offset !== text.length) throw failure(scanner, 'text follows the value');
   return { text, file, root };
-}
-
-/** `file:line:column` of an offset. */
-export function locateJson(document: Pick<JsonDocument, 'text' | 'file'>, offset: number): string {
-  const starts = lineStartsOf(document);
-  let low = 0;
-  let high = starts.length;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (starts[middle]! <= offset) low = middle;
-    else high = middle;
-  }
-  return `${document.file}:${low + 1}:${offset - starts[low]! + 1}`;
-}
-
-/** Every container of a template asks for its place: the lines of a document are found once. */
-const LINE_STARTS = new WeakMap<object, readonly number[]>();
-
-function lineStartsOf(document: Pick<JsonDocument, 'text'>): readonly number[] {
-  const known = LINE_STARTS.get(document);
-  if (known !== undefined) return known;
-  const starts = [0];
-  for (const { index, 0: mark } of document.text.matchAll(/\r\n|\n|\r/g)) {
-    starts.push(index + mark.length);
-  }
-  LINE_STARTS.set(document, starts);
-  return starts;
 }
 
 function parseNode(scanner: Scanner, depth: number): JsonNode {
@@ -310,13 +285,13 @@ function match(scanner: Scanner, expression: RegExp): string | undefined {
 
 function failure(scanner: Scanner, problem: string): ToolError {
   return new ToolError('JSON_SYNTAX', `${scanner.file} is not valid JSON: ${problem}`, {
-    where: locateJson(scanner, scanner.offset),
+    where: locate(scanner, scanner.offset),
   });
 }
 
 function tooLarge(scanner: Scanner, problem: string, want: string): ToolError {
   return new ToolError('LIMIT_EXCEEDED', `${scanner.file} ${problem}`, {
-    where: locateJson(scanner, scanner.offset),
+    where: locate(scanner, scanner.offset),
     want,
   });
 }

@@ -2,14 +2,16 @@
  * Writes annotations into manifest texts and reads them. Only what carries the annotation changes; the result is
  * parsed again and compared with what was intended, so an edit that would change anything else is never returned.
  */
+
 import { ToolError, throwAll } from '../core/error.js';
+import { locate } from '../core/locate.js';
 import type { Placement } from '../workload/pod.js';
 import { listWorkloads, type WorkloadPlace } from './kubernetes/objects.js';
 import { planTexts, type YamlPath } from './yaml/edit.js';
 import { planRemoval } from './yaml/edit-removal.js';
-import { childOf, contentOf, locate, type YamlContent, type YamlDocument } from './yaml/node.js';
+import { childOf, contentOf, type YamlContent, type YamlDocument } from './yaml/node.js';
 import { parseYaml } from './yaml/parse.js';
-import { type PlainNode, plainTree, samePlain, withoutText, withText } from './yaml/plain.js';
+import { type PlainNode, samePlain, withoutText, withText } from './yaml/plain.js';
 import { readAsReference, textAsReference } from './yaml/scalar.js';
 import { applySplices, NotEditable, type Splice } from './yaml/splice.js';
 
@@ -145,7 +147,7 @@ function change<T extends AnnotationPlace>(
   const wanted = documents.map((document) =>
     places
       .filter((place) => place.document === document.index)
-      .reduce(apply, plainTree(document.root)),
+      .reduce<PlainNode>(apply, document.root),
   );
   assertIntended(result, wanted, file);
   return result;
@@ -163,9 +165,10 @@ function groupPlaces<T extends AnnotationPlace>(places: readonly T[]): readonly 
 }
 
 function assertIntended(text: string, wanted: readonly PlainNode[], file: string): void {
-  const found = parseYaml(text, file).map((document) => plainTree(document.root));
+  const found = parseYaml(text, file);
   const same =
-    found.length === wanted.length && found.every((tree, index) => samePlain(tree, wanted[index]!));
+    found.length === wanted.length &&
+    found.every(({ root }, index) => samePlain(root, wanted[index]!));
   if (!same) {
     throw new ToolError('INTERNAL', `${file} would not read back as intended after the edit`);
   }

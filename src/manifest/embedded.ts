@@ -2,11 +2,13 @@
  * Policies that stand in a deployment document: in annotations of Kubernetes objects, or as `ccePolicy` in an ARM
  * template. Read only; nothing is checked but the place.
  */
+
 import { ToolError } from '../core/error.js';
-import { type JsonNode, type JsonString, locateJson } from '../core/json-tree.js';
+import type { JsonNode, JsonString } from '../core/json-tree.js';
+import { locate } from '../core/locate.js';
 import { memberAnyCase } from './arm/nodes.js';
 import { parseArmFile } from './arm/parse.js';
-import { childOf, locate, type YamlContent, type YamlDocument } from './yaml/node.js';
+import { childOf, type YamlContent, type YamlDocument } from './yaml/node.js';
 import { parseYaml } from './yaml/parse.js';
 
 export interface EmbeddedPolicy {
@@ -83,7 +85,7 @@ export function findTemplatePolicies(text: string, file: string): EmbeddedPolicy
   const found: EmbeddedPolicy[] = [];
   const document = parseArmFile(text, file);
   walk(document.root, '', '', (node, path, name) => {
-    const at = `${locateJson(document, node.start)} ${path}`;
+    const at = `${locate(document, node.start)} ${path}`;
     if (node.value.startsWith('[')) {
       throw new ToolError('POLICY_UNREADABLE', 'the policy is an expression', {
         where: at,

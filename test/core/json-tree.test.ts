@@ -1,13 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../src/core/error.js';
-import {
-  type JsonNode,
-  type JsonTreeOptions,
-  locateJson,
-  parseJsonTree,
-} from '../../src/core/json-tree.js';
+import { type JsonNode, type JsonTreeOptions, parseJsonTree } from '../../src/core/json-tree.js';
 import { LIMITS } from '../../src/core/limits.js';
+import { locate } from '../../src/core/locate.js';
 import { thrownBy } from '../support/failure.js';
 import { mutate, mutation } from '../support/text-mutations.js';
 
@@ -51,7 +47,7 @@ describe('parseJsonTree', () => {
     const items = member?.value.kind === 'array' ? member.value.items : [];
     expect(text.slice(member?.start, member?.value.end)).toBe('"a" : [ true , "x" ]');
     expect(items.map(({ start, end }) => text.slice(start, end))).toEqual(['true', '"x"']);
-    expect(locateJson(document, items[1]?.start ?? 0)).toBe('t.json:2:18');
+    expect(locate(document, items[1]?.start ?? 0)).toBe('t.json:2:18');
   });
 
   it('skips comments and a byte order mark', () => {

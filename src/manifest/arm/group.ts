@@ -2,6 +2,7 @@
  * Resource of type container group -> the workload model (aci policy 8.2, 8.5 to 8.7). Fields are found whatever their
  * case. How their texts become values is given: evaluated before, or replaced as the reference does it.
  */
+
 import {
   type DataMap,
   type DataValue,
@@ -13,7 +14,8 @@ import {
 } from '../../core/data.js';
 import { ToolError } from '../../core/error.js';
 import { below, invalidAt, type JsonPlace } from '../../core/json-read.js';
-import { type JsonDocument, locateJson } from '../../core/json-tree.js';
+import type { JsonDocument } from '../../core/json-tree.js';
+import { locate } from '../../core/locate.js';
 import type { NoticeSink } from '../../core/notice.js';
 import type {
   ContainerGroup,
@@ -98,7 +100,7 @@ export function readContainerGroup(resource: GroupResource, reading: GroupReadin
 /** The place of a path below a resource: messages name the nearest line of the file. */
 function placeOf({ document, path }: GroupResource, inner: NodePath): JsonPlace {
   const full = [...path, ...inner];
-  const what = locateJson(document, nearestNode(document.root, full).start);
+  const what = locate(document, nearestNode(document.root, full).start);
   return { code: 'MANIFEST_INVALID', what, path: printPath(full) };
 }
 

@@ -2,6 +2,7 @@
  * Writes policies into the text of a template (aci policy 12.3): nothing but the policy changes, so comments, order,
  * numbers, indentation and line ends stay as they are.
  */
+
 import {
   type DataMap,
   type DataValue,
@@ -12,7 +13,8 @@ import {
 } from '../../core/data.js';
 import { printCompactInOrder, printPrettyInOrder } from '../../core/data-json.js';
 import { ToolError } from '../../core/error.js';
-import { type JsonDocument, locateJson, parseJsonTree } from '../../core/json-tree.js';
+import { type JsonDocument, parseJsonTree } from '../../core/json-tree.js';
+import { locate } from '../../core/locate.js';
 import { valueOfNode } from './functions/json-text.js';
 import { memberAnyCase, type NodePath, nodeAtPath, printPath } from './nodes.js';
 import { insertMember, printMember, styleOf } from './style.js';
@@ -195,7 +197,7 @@ function notEditable(
 ): ToolError {
   const { start } = nodeAtPath(document.root, path) ?? document.root;
   return new ToolError('MANIFEST_NOT_EDITABLE', message, {
-    where: `${locateJson(document, start)} ${printPath(path)}`,
+    where: `${locate(document, start)} ${printPath(path)}`,
     hints,
   });
 }

@@ -1,12 +1,8 @@
 /** Walks over the tree of a template: names of members count in any case, as Resource Manager reads them. */
+
 import { ToolError } from '../../core/error.js';
-import {
-  type JsonDocument,
-  type JsonMap,
-  type JsonMember,
-  type JsonNode,
-  locateJson,
-} from '../../core/json-tree.js';
+import type { JsonDocument, JsonMap, JsonMember, JsonNode } from '../../core/json-tree.js';
+import { locate } from '../../core/locate.js';
 
 /** Path of a node from the root of its document. */
 export type NodePath = readonly (string | number)[];
@@ -29,7 +25,7 @@ export function assertDistinctNames(document: JsonDocument, node: JsonNode | und
     const other = seen.get(key.toLowerCase());
     if (other !== undefined) {
       throw new ToolError('MANIFEST_INVALID', `${key} and ${other} are the same name`, {
-        where: locateJson(document, start),
+        where: locate(document, start),
         hints: ['names in templates are the same whatever their case: take one of them out'],
       });
     }
@@ -78,5 +74,5 @@ export function printPath(path: NodePath): string {
 /** `file:line:column PATH`. */
 export function locatePath(document: JsonDocument, path: NodePath): string {
   const { start } = nearestNode(document.root, path);
-  return `${locateJson(document, start)} ${printPath(path)}`.trimEnd();
+  return `${locate(document, start)} ${printPath(path)}`.trimEnd();
 }

@@ -1,12 +1,8 @@
 /** Parameters of a template: their declarations, values from a parameters file, defaults. */
+
 import { ToolError } from '../../core/error.js';
-import {
-  type JsonDocument,
-  type JsonMap,
-  type JsonMember,
-  type JsonNode,
-  locateJson,
-} from '../../core/json-tree.js';
+import type { JsonDocument, JsonMap, JsonMember, JsonNode } from '../../core/json-tree.js';
+import { locate } from '../../core/locate.js';
 import { evaluateNode } from './evaluate.js';
 import { valueOfNode } from './functions/json-text.js';
 import { misfit } from './functions/row.js';
@@ -49,7 +45,7 @@ export function readParametersFile(document: JsonDocument, budget: Budget): Give
   }
   return new Map(
     parameters.members.map(({ key, start, value }) => {
-      const at = `${locateJson(document, start)} parameters.${key}`;
+      const at = `${locate(document, start)} parameters.${key}`;
       return [key.toLowerCase(), { name: key, value: givenValue(key, value, budget, at), at }];
     }),
   );

@@ -1,11 +1,7 @@
 /** A template -> the scope of its expressions: parameters, variables and functions of its own. */
-import {
-  type JsonDocument,
-  type JsonMap,
-  type JsonMember,
-  type JsonNode,
-  locateJson,
-} from '../../core/json-tree.js';
+
+import type { JsonDocument, JsonMap, JsonMember, JsonNode } from '../../core/json-tree.js';
+import { locate } from '../../core/locate.js';
 import { expandLoops } from './copy.js';
 import { evaluateNode } from './evaluate.js';
 import { misfit } from './functions/row.js';
@@ -37,11 +33,11 @@ export function buildScope(
   for (const key of ['parameters', 'variables']) {
     assertDistinctNames(document, memberAnyCase(template, key)?.value);
   }
-  const locate = (node: JsonNode, at: string) => `${locateJson(document, node.start)} ${at}`;
+  const place = (node: JsonNode, at: string) => `${locate(document, node.start)} ${at}`;
   const functions = readFunctions(memberAnyCase(template, 'functions')?.value, prefix);
   const bare = {
     engine,
-    locate,
+    locate: place,
     loops: new Map(),
     lambda: new Map(),
     userFunction: (namespace: string, name: string) =>

@@ -1,18 +1,17 @@
 /** Reading manifests for audits: whatever does not fit is passed over, since generation reports it. */
+import { locate, type NamedText } from '../../core/locate.js';
 import {
   childOf,
   contentOf,
   isNull,
   keyText,
-  locate,
   type YamlContent,
   type YamlNode,
-  type YamlSource,
 } from '../yaml/node.js';
 
 /** A node with the path that led there. */
 export interface Spot {
-  readonly source: YamlSource;
+  readonly source: NamedText;
   readonly node: YamlContent;
   readonly path: string;
 }
@@ -71,6 +70,6 @@ export function placeAt({ source, node }: Spot): string {
 }
 
 /** The spot of a node of a document. */
-export function spotOf(source: YamlSource, node: YamlNode, path: string): Spot {
+export function spotOf(source: NamedText, node: YamlNode, path: string): Spot {
   return { source, node: contentOf(node), path };
 }

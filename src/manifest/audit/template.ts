@@ -2,8 +2,10 @@
  * ARM template -> findings about its container groups. Only what stands in the text is judged: what generation would
  * refuse is passed over, and a value that only the deployment knows is no finding.
  */
+
 import { type Finding, sortFindings } from '../../core/finding.js';
-import { type JsonDocument, type JsonNode, locateJson } from '../../core/json-tree.js';
+import type { JsonDocument, JsonNode } from '../../core/json-tree.js';
+import { locate } from '../../core/locate.js';
 import type { SecretVariables } from '../../core/secret.js';
 import { memberAnyCase } from '../arm/nodes.js';
 import { parseArmFile } from '../arm/parse.js';
@@ -82,7 +84,7 @@ function hitAt(
   { document, subject, path }: Group,
   node: JsonNode,
 ): ManifestHit {
-  return { id, message, subject, at: locateJson(document, node.start), path };
+  return { id, message, subject, at: locate(document, node.start), path };
 }
 
 function secretsOf(group: JsonNode): SecretVariables {

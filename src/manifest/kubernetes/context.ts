@@ -1,17 +1,13 @@
 /** What is shared while manifests are read: options, collected problems, and where in a document the reader stands. */
+
 import { type ErrorCode, type ErrorDetails, ToolError } from '../../core/error.js';
+import { locate, type NamedText } from '../../core/locate.js';
 import type { NoticeSink } from '../../core/notice.js';
-import {
-  contentOf,
-  locate,
-  type YamlContent,
-  type YamlNode,
-  type YamlSource,
-} from '../yaml/node.js';
+import { contentOf, type YamlContent, type YamlNode } from '../yaml/node.js';
 import type { GuestFamily } from './field-rules.js';
 
 export interface ReadContext {
-  readonly source: YamlSource;
+  readonly source: NamedText;
   readonly guest: GuestFamily;
   /** Names or paths of fields to leave out if they are not supported; see isIgnored. */
   readonly ignoreUnsupported: readonly string[];

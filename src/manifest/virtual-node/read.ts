@@ -1,7 +1,9 @@
 /** Virtual-node YAML -> container groups, one per workload (aci policy 9). */
+
 import { type DataMap, type DataValue, exactly, isMap, isTruthy, lookUp } from '../../core/data.js';
 import type { ToolError } from '../../core/error.js';
 import { below, invalidAt, type JsonPlace } from '../../core/json-read.js';
+import { locate } from '../../core/locate.js';
 import { withoutAbsent } from '../../core/record.js';
 import type { ContainerGroup } from '../../workload/container-group.js';
 import { readMaps } from '../group/fragments.js';
@@ -10,7 +12,7 @@ import { findObjects } from '../kubernetes/objects.js';
 import type { ManifestInput } from '../kubernetes/read-manifest.js';
 import { nodeAt } from '../target.js';
 import { createDataReader } from '../yaml/data.js';
-import { locate, type YamlDocument } from '../yaml/node.js';
+import type { YamlDocument } from '../yaml/node.js';
 import { parseYaml } from '../yaml/parse.js';
 import { type PodContext, readContainer } from './container.js';
 import { readVolumes } from './mounts.js';

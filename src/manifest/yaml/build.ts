@@ -1,4 +1,5 @@
 /** Events of js-yaml -> node trees: end offsets, aliases bound to their targets, limits on aliases and nodes. */
+
 import {
   type AliasEvent,
   COLLECTION_STYLE,
@@ -12,17 +13,10 @@ import {
 } from 'js-yaml';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
+import { locate, type NamedText } from '../../core/locate.js';
 import { withoutAbsent } from '../../core/record.js';
 import { endOfLine, skipToContent, startOfLine } from './blank.js';
-import {
-  locate,
-  type ScalarStyle,
-  type YamlContent,
-  type YamlDocument,
-  type YamlEntry,
-  type YamlNode,
-  type YamlSource,
-} from './node.js';
+import type { ScalarStyle, YamlContent, YamlDocument, YamlEntry, YamlNode } from './node.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type CollectionEvent = SequenceEvent | MappingEvent;
@@ -44,7 +38,7 @@ interface Anchor {
 }
 
 interface Builder {
-  readonly source: YamlSource;
+  readonly source: NamedText;
   readonly documents: YamlDocument[];
   readonly frames: Frame[];
   anchors: Map<string, Anchor>;
@@ -73,7 +67,7 @@ const LAST_CHARACTER = 0x10ffff;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** The documents that the events describe. Throws MANIFEST_SYNTAX and LIMIT_EXCEEDED. */
-export function buildTree(events: readonly Event[], source: YamlSource): readonly YamlDocument[] {
+export function buildTree(events: readonly Event[], source: NamedText): readonly YamlDocument[] {
   const builder: Builder = {
     source,
     documents: [],
@@ -205,7 +199,7 @@ function addScalar(builder: Builder, event: ScalarEvent): void {
   addNode(builder, node, 1);
 }
 
-function refuseBadEscapes(source: YamlSource, event: ScalarEvent): void {
+function refuseBadEscapes(source: NamedText, event: ScalarEvent): void {
   const raw = source.text.slice(event.valueStart, event.valueEnd);
   for (const match of raw.matchAll(ESCAPE)) {
     if (match[1] === undefined || Number.parseInt(match[1], 16) <= LAST_CHARACTER) continue;

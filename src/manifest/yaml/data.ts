@@ -2,17 +2,17 @@
  * YAML nodes -> data values as PyYAML's safe loader reads them (YAML 1.1, aci policy 4.4), which is how the generator of
  * ACI policies sees a manifest: `yes` is a boolean, `012` is ten, `1:30` is ninety, `1e3` is a text.
  */
+
 import { type DataMap, type DataValue, isMap, textOfData } from '../../core/data.js';
 import { ToolError } from '../../core/error.js';
+import { locate, type NamedText } from '../../core/locate.js';
 import {
   contentOf,
   isMergeKey,
-  locate,
   type YamlContent,
   type YamlMapping,
   type YamlNode,
   type YamlScalar,
-  type YamlSource,
 } from './node.js';
 
 const TRUE = /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
@@ -31,7 +31,7 @@ const INTEGER_LENGTH = 4300;
 export type YamlDataReader = (node: YamlNode) => DataValue;
 
 /** A reader of the nodes of one text. It throws MANIFEST_INVALID for tags and keys that JSON has no form for. */
-export function createDataReader(source: YamlSource): YamlDataReader {
+export function createDataReader(source: NamedText): YamlDataReader {
   const known = new Map<YamlContent, DataValue>();
   const read: YamlDataReader = (node) => {
     const content = contentOf(node);
@@ -44,7 +44,7 @@ export function createDataReader(source: YamlSource): YamlDataReader {
   return read;
 }
 
-function readContent(node: YamlContent, source: YamlSource, read: YamlDataReader): DataValue {
+function readContent(node: YamlContent, source: NamedText, read: YamlDataReader): DataValue {
   if (node.kind === 'scalar') return readScalar(node, source);
   if (node.tag !== undefined) throw foreignTag(node, source);
   if (node.kind === 'sequence') return node.items.map(read);
@@ -52,7 +52,7 @@ function readContent(node: YamlContent, source: YamlSource, read: YamlDataReader
 }
 
 /** Merged members come first, so that own ones replace them; of doubled keys the last counts. */
-function readMapping(node: YamlMapping, source: YamlSource, read: YamlDataReader): DataMap {
+function readMapping(node: YamlMapping, source: NamedText, read: YamlDataReader): DataMap {
   const map = new Map<string, DataValue>();
   for (const entry of node.entries.filter(isMergeKey)) {
     for (const [key, value] of readMerged(entry.value, source, read)) map.set(key, value);
@@ -66,7 +66,7 @@ function readMapping(node: YamlMapping, source: YamlSource, read: YamlDataReader
 /** `<<: *a` or `<<: [*a, *b]`, where the first map of a list counts most. */
 function readMerged(
   node: YamlNode,
-  source: YamlSource,
+  source: NamedText,
   read: YamlDataReader,
 ): readonly (readonly [string, DataValue])[] {
   const content = contentOf(node);
@@ -78,13 +78,13 @@ function readMerged(
   });
 }
 
-function readKey(node: YamlNode, source: YamlSource): string {
+function readKey(node: YamlNode, source: NamedText): string {
   const content = contentOf(node);
   if (content.kind === 'scalar') return textOfData(readScalar(content, source));
   throw invalid(node, source, 'a key is a list or map');
 }
 
-function readScalar(node: YamlScalar, source: YamlSource): DataValue {
+function readScalar(node: YamlScalar, source: NamedText): DataValue {
   const { text, tag } = node;
   if (tag === undefined) return node.style === 'plain' ? resolvePlain(node, source) : text;
   if (tag === '!!str' || tag === '!') return text;
@@ -96,7 +96,7 @@ function readScalar(node: YamlScalar, source: YamlSource): DataValue {
   throw foreignTag(node, source);
 }
 
-function resolvePlain(node: YamlScalar, source: YamlSource): DataValue {
+function resolvePlain(node: YamlScalar, source: NamedText): DataValue {
   const { text } = node;
   if (NULL.test(text)) return null;
   if (TRUE.test(text)) return true;
@@ -106,7 +106,7 @@ function resolvePlain(node: YamlScalar, source: YamlSource): DataValue {
   return TIMESTAMP.test(text) ? { opaque: text } : text;
 }
 
-function readInteger(node: YamlScalar, source: YamlSource): bigint {
+function readInteger(node: YamlScalar, source: NamedText): bigint {
   if (node.text.length > INTEGER_LENGTH) throw invalid(node, source, 'an integer is too long');
   const plain = node.text.replaceAll('_', '');
   const digits = plain.replace(/^[-+]/, '');
@@ -135,7 +135,7 @@ function readFloat(text: string): number {
   return sign * parts.reduce((sum, part, power) => sum + Number(part) * 60 ** power, 0);
 }
 
-function foreignTag(node: YamlContent, source: YamlSource): ToolError {
+function foreignTag(node: YamlContent, source: NamedText): ToolError {
   return invalid(
     node,
     source,
@@ -143,7 +143,7 @@ function foreignTag(node: YamlContent, source: YamlSource): ToolError {
   );
 }
 
-function invalid(node: YamlNode, source: YamlSource, problem: string): ToolError {
+function invalid(node: YamlNode, source: NamedText, problem: string): ToolError {
   return new ToolError('MANIFEST_INVALID', `${source.file}: ${problem}`, {
     where: locate(source, node.start),
   });

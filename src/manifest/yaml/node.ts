@@ -2,17 +2,11 @@
  * A YAML text as a tree that remembers where each part stands. Offsets are UTF-16 code units into the text, end
  * exclusive; lines and columns in messages count from 1.
  */
-
-/** One text with its name and the offsets at which its lines start. */
-export interface YamlSource {
-  readonly file: string;
-  readonly text: string;
-  readonly lineStarts: readonly number[];
-}
+import type { NamedText } from '../../core/locate.js';
 
 /** One document of a text; `index` counts all documents from 0, those without content too. */
 export interface YamlDocument {
-  readonly source: YamlSource;
+  readonly source: NamedText;
   readonly index: number;
   readonly root: YamlNode;
 }
@@ -71,9 +65,15 @@ export function contentOf(node: YamlNode): YamlContent {
   return node.kind === 'alias' ? node.target : node;
 }
 
+/** What of a key tells its text. */
+type KeyNode =
+  | Pick<YamlScalar, 'kind' | 'text' | 'tag'>
+  | { readonly kind: 'sequence' | 'mapping' }
+  | { readonly kind: 'alias'; readonly target: KeyNode };
+
 /** Text of a scalar key; undefined for a collection or a key with a tag other than `!!str`. */
-export function keyText(entry: YamlEntry): string | undefined {
-  const key = contentOf(entry.key);
+export function keyText({ key }: { readonly key: KeyNode }): string | undefined {
+  if (key.kind === 'alias') return keyText({ key: key.target });
   if (key.kind !== 'scalar') return undefined;
   return key.tag === undefined || key.tag === '!!str' ? key.text : undefined;
 }
@@ -105,25 +105,4 @@ export function isNull(node: YamlNode): boolean {
     content.tag === undefined &&
     (content.text === '' || content.text === '~' || content.text === 'null')
   );
-}
-
-/** Offsets at which lines start; a line ends with LF, CRLF or CR. */
-export function buildSource(text: string, file: string): YamlSource {
-  const lineStarts = [0];
-  for (const { index, 0: mark } of text.matchAll(/\r\n|\n|\r/g)) {
-    lineStarts.push(index + mark.length);
-  }
-  return { file, text, lineStarts };
-}
-
-/** `file:line:column` of an offset. */
-export function locate(source: YamlSource, offset: number): string {
-  let low = 0;
-  let high = source.lineStarts.length;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (source.lineStarts[middle]! <= offset) low = middle;
-    else high = middle;
-  }
-  return `${source.file}:${low + 1}:${offset - source.lineStarts[low]! + 1}`;
 }

@@ -4,11 +4,13 @@
  * is decided in scalar.ts. Refused, since readers disagree on them: line separators beyond LF and CR, %TAG, escapes
  * that are no character.
  */
+
 import { EVENT_ID, type Event, parseEvents, YAMLException } from 'js-yaml';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
+import { locate, type NamedText } from '../../core/locate.js';
 import { buildTree } from './build.js';
-import { buildSource, locate, type YamlDocument, type YamlSource } from './node.js';
+import type { YamlDocument } from './node.js';
 
 /** The parser counts scalars, and keys that it tries, as levels of their own; build.ts counts collections. */
 const PARSER_LEVELS = 3;
@@ -37,7 +39,7 @@ const KEPT_CHARACTERS = 4 * 1024 * 1024;
  */
 export function parseYaml(text: string, file: string): Tree {
   if (latest?.text === text && latest.file === file) return latest.tree;
-  const source = buildSource(text, file);
+  const source: NamedText = { text, file };
   const foreign = FOREIGN_BREAK.exec(text);
   if (foreign !== null) throw foreignBreak(source, foreign.index);
   assertParsable(source);
@@ -48,7 +50,7 @@ export function parseYaml(text: string, file: string): Tree {
   return tree;
 }
 
-function parse(source: YamlSource): readonly Event[] {
+function parse(source: NamedText): readonly Event[] {
   try {
     return parseEvents(source.text, { maxDepth: LIMITS.yamlDepth + PARSER_LEVELS });
   } catch (cause) {
@@ -70,7 +72,7 @@ function parse(source: YamlSource): readonly Event[] {
 }
 
 /** The parser makes all events at once: a text that must exceed the limit is refused before they fill the memory. */
-function assertParsable(source: YamlSource): void {
+function assertParsable(source: NamedText): void {
   const most = NODES_PER_SEPARATOR * LIMITS.yamlNodes;
   if (source.text.length <= most) return;
   let separators = 0;
@@ -82,7 +84,7 @@ function assertParsable(source: YamlSource): void {
   });
 }
 
-function refuseTagDirectives(source: YamlSource, events: readonly Event[]): void {
+function refuseTagDirectives(source: NamedText, events: readonly Event[]): void {
   if (!source.text.includes('%TAG')) return;
   for (const event of events) {
     if (event.type !== EVENT_ID.DOCUMENT) continue;
@@ -95,7 +97,7 @@ function refuseTagDirectives(source: YamlSource, events: readonly Event[]): void
   }
 }
 
-function foreignBreak(source: YamlSource, offset: number): ToolError {
+function foreignBreak(source: NamedText, offset: number): ToolError {
   const code = source.text.charCodeAt(offset).toString(16).padStart(4, '0').toUpperCase();
   return new ToolError(
     'MANIFEST_SYNTAX',

@@ -1,26 +1,28 @@
 /** What a document says, without where and in which quotes: to compare a text before and after an edit. */
 import type { YamlPath } from './edit.js';
-import { keyText, type YamlNode } from './node.js';
+import { keyText, type ScalarStyle } from './node.js';
 import { readAsKubectl, readAsReference } from './scalar.js';
 
-export type PlainNode = PlainAlias | PlainScalar | PlainSequence | PlainMapping;
+/** What counts of a node. A node of a tree is one, so that an edit makes new ones only along its path. */
+export type PlainNode = PlainAlias | PlainContent;
+
+type PlainContent = PlainScalar | PlainSequence | PlainMapping;
 
 /** Not followed: the anchor that it names is compared where it stands. */
 interface PlainAlias {
   readonly kind: 'alias';
-  readonly anchor: string | undefined;
+  readonly target: PlainContent;
 }
 
 interface Marked {
-  readonly tag: string | undefined;
-  readonly anchor: string | undefined;
+  readonly tag?: string;
+  readonly anchor?: string;
 }
 
 interface PlainScalar extends Marked {
   readonly kind: 'scalar';
   readonly text: string;
-  /** True if a reader takes it for anything but this text: a plain number, boolean or null. */
-  readonly special: boolean;
+  readonly style: ScalarStyle;
 }
 
 interface PlainSequence extends Marked {
@@ -35,43 +37,15 @@ interface PlainMapping extends Marked {
 
 interface PlainEntry {
   readonly key: PlainNode;
-  readonly name: string | undefined;
   readonly value: PlainNode;
-}
-
-/** The tree of a node. */
-export function plainTree(node: YamlNode): PlainNode {
-  if (node.kind === 'alias') return { kind: 'alias', anchor: node.target.anchor };
-  const marks = { tag: node.tag, anchor: node.anchor };
-  switch (node.kind) {
-    case 'scalar': {
-      const { text } = node;
-      const special = readAsKubectl(node) !== text || readAsReference(node) !== text;
-      return { kind: 'scalar', text, special, ...marks };
-    }
-    case 'sequence':
-      return { kind: 'sequence', items: node.items.map(plainTree), ...marks };
-    case 'mapping':
-      return {
-        kind: 'mapping',
-        entries: node.entries.map((entry) => ({
-          key: plainTree(entry.key),
-          name: keyText(entry),
-          value: plainTree(entry.value),
-        })),
-        ...marks,
-      };
-  }
 }
 
 /** The tree with a text in the mapping at `path`, which is made where it is missing or null. */
 export function withText(tree: PlainNode, path: YamlPath, key: string, text: string): PlainNode {
   return withMapping(tree, path, (mapping) =>
     setEntry(mapping, key, (value) => ({
-      kind: 'scalar',
-      text,
-      special: false,
-      ...(value.kind === 'scalar' ? { tag: value.tag, anchor: value.anchor } : UNMARKED),
+      ...textNode(text),
+      ...(value.kind === 'scalar' ? marksOf(value) : {}),
     })),
   );
 }
@@ -81,32 +55,46 @@ export function withoutText(tree: PlainNode, path: YamlPath, key: string): Plain
   if (!hasEntry(tree, [...path, key])) return tree;
   return withMapping(tree, path, (mapping) => ({
     ...mapping,
-    entries: mapping.entries.filter((entry) => entry.name !== key),
+    entries: mapping.entries.filter((entry) => keyText(entry) !== key),
   }));
 }
 
 /** True if both trees say the same. */
 export function samePlain(a: PlainNode, b: PlainNode): boolean {
-  if (a.kind !== b.kind || a.anchor !== b.anchor) return false;
-  if (a.kind === 'alias' || b.kind === 'alias') return true;
-  if (a.tag !== b.tag) return false;
-  if (a.kind === 'scalar') {
-    return b.kind === 'scalar' && a.text === b.text && a.special === b.special;
-  }
+  if (a.kind === 'alias') return b.kind === 'alias' && a.target.anchor === b.target.anchor;
+  if (b.kind === 'alias') return false;
+  if (a.tag !== b.tag || a.anchor !== b.anchor) return false;
+  if (a.kind === 'scalar') return b.kind === 'scalar' && sameScalar(a, b);
   if (a.kind === 'sequence') return b.kind === 'sequence' && sameItems(a.items, b.items, samePlain);
   return b.kind === 'mapping' && sameItems(a.entries, b.entries, sameEntry);
 }
 
+function sameScalar(a: PlainScalar, b: PlainScalar): boolean {
+  return a.text === b.text && (a.style === b.style || isSpecial(a) === isSpecial(b));
+}
+
+/** True if a reader takes it for anything but its text: a plain number, boolean or null. */
+function isSpecial(scalar: PlainScalar): boolean {
+  return readAsKubectl(scalar) !== scalar.text || readAsReference(scalar) !== scalar.text;
+}
+
 function sameEntry(a: PlainEntry, b: PlainEntry): boolean {
-  return a.name === b.name && samePlain(a.key, b.key) && samePlain(a.value, b.value);
+  return keyText(a) === keyText(b) && samePlain(a.key, b.key) && samePlain(a.value, b.value);
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
   return a.length === b.length && a.every((item, index) => same(item, b[index]!));
 }
 
-const UNMARKED = { tag: undefined, anchor: undefined };
-const NOTHING: PlainNode = { kind: 'mapping', entries: [], ...UNMARKED };
+const NOTHING: PlainNode = { kind: 'mapping', entries: [] };
+
+/** A text as edits write it: in quotes. */
+const textNode = (text: string): PlainScalar => ({ kind: 'scalar', text, style: 'double-quoted' });
+
+const marksOf = ({ tag, anchor }: Marked): Marked => ({
+  ...(tag === undefined ? {} : { tag }),
+  ...(anchor === undefined ? {} : { anchor }),
+});
 
 function withMapping(
   tree: PlainNode,
@@ -130,12 +118,12 @@ function setEntry(
   name: string,
   edit: (value: PlainNode) => PlainNode,
 ): PlainMapping {
-  if (!mapping.entries.some((entry) => entry.name === name)) {
-    const key: PlainNode = { kind: 'scalar', text: name, special: false, ...UNMARKED };
-    return { ...mapping, entries: [...mapping.entries, { key, name, value: edit(NOTHING) }] };
+  if (!mapping.entries.some((entry) => keyText(entry) === name)) {
+    const entry = { key: textNode(name), value: edit(NOTHING) };
+    return { ...mapping, entries: [...mapping.entries, entry] };
   }
   const entries = mapping.entries.map((entry) =>
-    entry.name === name ? { ...entry, value: edit(entry.value) } : entry,
+    keyText(entry) === name ? { ...entry, value: edit(entry.value) } : entry,
   );
   return { ...mapping, entries };
 }
@@ -143,8 +131,7 @@ function setEntry(
 /** A null takes entries as an empty mapping would. */
 function mappingOf(tree: PlainNode): PlainMapping {
   if (tree.kind === 'mapping') return tree;
-  const marks = tree.kind === 'alias' ? UNMARKED : { tag: tree.tag, anchor: tree.anchor };
-  return { kind: 'mapping', entries: [], ...marks };
+  return { kind: 'mapping', entries: [], ...(tree.kind === 'alias' ? {} : marksOf(tree)) };
 }
 
 function hasEntry(tree: PlainNode, path: YamlPath): boolean {
@@ -152,7 +139,7 @@ function hasEntry(tree: PlainNode, path: YamlPath): boolean {
   if (step === undefined) return true;
   const child =
     tree.kind === 'mapping'
-      ? tree.entries.find((entry) => entry.name === step)?.value
+      ? tree.entries.find((entry) => keyText(entry) === step)?.value
       : tree.kind === 'sequence'
         ? tree.items[Number(step)]
         : undefined;

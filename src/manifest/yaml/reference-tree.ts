@@ -3,18 +3,13 @@
  * expanded, tags and styles gone, of a duplicate key the place of its first and the value of its last occurrence.
  * Scalars and keys are kept as the text that the reference's emitter writes for them, `~` for null.
  */
+
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
+import { locate, type NamedText } from '../../core/locate.js';
 import type { NoticeSink } from '../../core/notice.js';
 import type { YamlPath } from './edit.js';
-import {
-  contentOf,
-  isMergeKey,
-  locate,
-  type YamlNode,
-  type YamlScalar,
-  type YamlSource,
-} from './node.js';
+import { contentOf, isMergeKey, type YamlNode, type YamlScalar } from './node.js';
 import {
   exceeds64Bits,
   hasForeignTag,
@@ -32,7 +27,7 @@ export type ReferenceMapping = ReadonlyMap<string, ReferenceNode>;
 const NULL = '~';
 
 interface Reader {
-  readonly source: YamlSource;
+  readonly source: NamedText;
   readonly notices: NoticeSink;
 }
 
@@ -43,7 +38,7 @@ interface Reader {
  */
 export function readReferenceTree(
   node: YamlNode,
-  source: YamlSource,
+  source: NamedText,
   notices: NoticeSink,
 ): ReferenceNode {
   return readNode(node, { source, notices }, 0);

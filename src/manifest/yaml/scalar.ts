@@ -32,13 +32,16 @@ const LONGEST_INTEGER = 80;
 /** Radix of the groups of digits in the integer patterns. */
 const RADIX_PREFIXES = ['0x', '0o', '0b', '0o', ''];
 
+/** What of a scalar tells its value. */
+type ScalarNode = Pick<YamlScalar, 'style' | 'text' | 'tag'>;
+
 /** True for a tag that neither reading knows; `!!str` makes text of any scalar. */
 export function hasForeignTag(node: YamlScalar): boolean {
   return node.tag !== undefined && node.tag !== '!!str';
 }
 
 /** The value that kubectl sends to the API server. */
-export function readAsKubectl(node: YamlScalar): ScalarValue {
+export function readAsKubectl(node: ScalarNode): ScalarValue {
   if (node.style !== 'plain' || node.tag !== undefined) return node.text;
   const { text } = node;
   if (KUBECTL_NULL.has(text)) return null;
@@ -50,7 +53,7 @@ export function readAsKubectl(node: YamlScalar): ScalarValue {
 }
 
 /** The value that the reference generator reads. An integer beyond 64 bits stays one: see exceeds64Bits. */
-export function readAsReference(node: YamlScalar): ScalarValue {
+export function readAsReference(node: ScalarNode): ScalarValue {
   if (node.style !== 'plain' || node.tag !== undefined) return node.text;
   const { text } = node;
   if (REFERENCE_NULL.has(text)) return null;

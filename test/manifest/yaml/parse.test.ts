@@ -3,13 +3,13 @@ import { CORE_SCHEMA, dump, loadAll } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
 import { LIMITS } from '../../../src/core/limits.js';
+import { locate } from '../../../src/core/locate.js';
 import {
   childOf,
   contentOf,
   findEntry,
   isNull,
   keyText,
-  locate,
   type YamlNode,
 } from '../../../src/manifest/yaml/node.js';
 import { parseYaml } from '../../../src/manifest/yaml/parse.js';
