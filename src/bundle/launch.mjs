@@ -21,11 +21,7 @@ function load(name) {
   // On the first line: the lines of messages stay those of the file.
   const script = new vm.Script(
     `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'utf8')}\n})`,
-    {
-      filename,
-      cachedData: readCache(`${filename}.cache`),
-      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    },
+    { filename, cachedData: readCache(`${filename}.cache`) },
   );
   script.runInThisContext()(chunk.exports, requireFrom, chunk, filename, folder);
   return chunk.exports;

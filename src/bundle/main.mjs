@@ -40,25 +40,30 @@ const TEMPLATE = {
   ],
 };
 
-/** Writes the inputs of the runs; gives the arguments of each: the work of a user, with and without the trial of the start. */
+/**
+ * Writes the inputs of the runs and gives the arguments of each: those whose modules are joined are the work of a user,
+ * with and without the trial of the start; of the others only the compiled code is kept.
+ */
 function prepareRuns(folder) {
   const example = join(root, 'fixtures/example');
   const [facts, template] = [join(folder, 'facts.json'), join(folder, 'template.json')];
   const images = Object.keys(JSON.parse(readFileSync(join(example, 'images.json'), 'utf8')));
   const known = ['--images', join(example, 'images.json'), '--offline', '--quiet', '--no-cache'];
   writeFileSync(template, JSON.stringify(TEMPLATE));
-  run(['layers', ...images, ...known, '--facts', facts]);
+  const layers = ['layers', ...images, ...known, '--facts', facts];
+  run(layers);
   const policy = (manifest, flags) => [
     ...['policy', manifest, '--image-facts', facts, '--offline', '--quiet'],
     ...['-o', join(folder, 'out'), ...flags],
   ];
   const pod = join(example, 'consumer.yaml');
-  return {
+  const joined = {
     kata: policy(pod, ['--no-self-check']),
     'kata-start': policy(pod, []),
     aci: policy(template, ['--no-self-check']),
     'aci-start': policy(template, []),
   };
+  return { joined, others: [['--help'], layers] };
 }
 
 /** Runs the program. Throws if it fails. */
@@ -99,6 +104,7 @@ async function joinModules(files) {
     dir: join(root, 'dist/chunks'),
     // A code cache belongs to a script, which no module of ECMAScript is.
     format: 'cjs',
+    dynamicImportInCjs: false,
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name]-[hash].cjs',
     codeSplitting: { groups: chunkGroups(files) },
@@ -139,17 +145,17 @@ function packageOf(path) {
 /** Keeps what V8 compiles in the runs. Each run starts with what the ones before it left, and adds to it. */
 function keepCode(runs) {
   const nodeArgs = ['--import', pathToFileURL(join(here, 'record.mjs')).href];
-  for (const args of [['--help'], ...Object.values(runs)]) run(args, { nodeArgs });
+  for (const args of runs) run(args, { nodeArgs });
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'podseal-bundle-'));
 try {
-  const runs = prepareRuns(folder);
+  const { joined, others } = prepareRuns(folder);
   const files = Object.fromEntries(
-    Object.entries(runs).map(([name, args]) => [name, observe(join(folder, name), args)]),
+    Object.entries(joined).map(([name, args]) => [name, observe(join(folder, name), args)]),
   );
   await joinModules(files);
-  keepCode(runs);
+  keepCode([...others, ...Object.values(joined)]);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

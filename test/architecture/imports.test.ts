@@ -30,13 +30,14 @@ interface Import {
 }
 
 /** What makes the program is no part of it. */
-const BUILD: ReadonlySet<string> = new Set(['setup.mjs', 'bundle.mjs']);
+const BUILD: ReadonlySet<string> = new Set(['setup.mjs', 'bundle']);
 
 function sourceFiles(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
+    if (BUILD.has(relative(SRC, path))) return [];
     if (statSync(path).isDirectory()) return sourceFiles(path);
-    return /\.(ts|mjs)$/.test(name) && !BUILD.has(name) ? [path] : [];
+    return /\.(ts|mjs)$/.test(name) ? [path] : [];
   });
 }
 
