@@ -5,7 +5,7 @@ import { ToolError } from '../core/error.js';
 import { LIMITS } from '../core/limits.js';
 import { rememberReads } from '../core/remember.js';
 import type { Certificate } from '../core/x509.js';
-import { environment, secondsNow } from '../io/machine.js';
+import { environment, millisecondsNow, secondsNow } from '../io/machine.js';
 import type { ServiceClient } from '../io/services/client.js';
 import { IDENTITY_SOURCES, type IdentitySource } from '../io/services/identity.js';
 import { LOG_LEVELS, type LogLevel } from '../io/services/log.js';
@@ -113,10 +113,17 @@ export async function openGuest(
   newWrappingKey: ReleasePorts['newWrappingKey'],
   limits = ONE_CALL,
 ): Promise<OpenGuest> {
-  const [{ readCaFile }, { sendAgain }, { SigningKeys }, { parseCertificate }] = await Promise.all([
+  const [
+    { readCaFile },
+    { sendAgain },
+    { SigningKeys },
+    { SharedAttestations },
+    { parseCertificate },
+  ] = await Promise.all([
     import('../io/registry/ca-file.js'),
     import('../io/services/retry.js'),
     import('../pipeline/sidecar/release.js'),
+    import('../pipeline/sidecar/shared-attestation.js'),
     import('../core/x509.js'),
   ]);
   const args = options.args ?? readSidecarArgs(options.base64);
@@ -137,6 +144,7 @@ export async function openGuest(
       send,
       accessToken: await openTokens(options, args, client.send),
       newWrappingKey,
+      attestations: new SharedAttestations(millisecondsNow),
       now: secondsNow,
       nonce: () => randomBytes(8).readBigUInt64BE(),
       roots: await trustedRoots(ca),

@@ -70,9 +70,12 @@ export function addSidecarCommand(program: Command, context: CommandContext): Co
         .default(60),
     )
     .addOption(
-      new Option('--keys-ahead <n>', 'key pairs kept ready: as many releases at once are fast')
+      new Option(
+        '--keys-ahead <n>',
+        'key pairs kept ready: each serves all releases that come together',
+      )
         .argParser(parseCount)
-        .default(64),
+        .default(8),
     )
     .option('--key-dir <dir>', 'folder of KEY-info.json files for WrapKey', '.');
   addLogOptions(addGuestOptions(command))

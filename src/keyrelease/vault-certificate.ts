@@ -48,24 +48,50 @@ export function certificateProblem(
   return { reason: 'certificate-thumbprint', detail: 'x5t#S256 is of another certificate' };
 }
 
-/** Why no path leads from the leaf to one of the roots. A root among `others` is trusted only if it is among `roots`. */
+/** A path that was found, and for what. */
+interface KnownPath {
+  readonly others: readonly Certificate[];
+  readonly roots: readonly Certificate[];
+  readonly path: readonly Certificate[];
+}
+
+/** The last path of each leaf, by the object of its certificate: a vault signs all its answers with the same one. */
+const knownPaths = new WeakMap<Certificate, KnownPath>();
+
+/**
+ * Why no path leads from the leaf to one of the roots. A root among `others` is trusted only if it is among `roots`.
+ * A path that was found among the same certificates is one as long as all of it is valid: nothing else depends on the time.
+ */
 function chainProblem(
   leaf: Certificate,
   others: readonly Certificate[],
   roots: readonly Certificate[],
   now: number,
 ): string | undefined {
+  const known = knownPaths.get(leaf);
+  if (known !== undefined && known.roots === roots && sameList(known.others, others)) {
+    const valid = known.path.every((each) => each.notBefore <= now && now <= each.notAfter);
+    if (valid) return undefined;
+  }
   const issuers = [leaf, ...others].map(({ issuer }) => issuer.der);
   const candidates = roots.filter(({ subject }) => issuers.some((der) => der.equals(subject.der)));
   let detail = 'no trusted root has issued it';
   for (const root of candidates) {
     const result = searchPath([leaf, ...others, root], now);
     if ('path' in result) {
-      if (result.path.slice(1).every(isForServers)) return undefined;
+      if (result.path.slice(1).every(isForServers)) {
+        knownPaths.set(leaf, { others, roots, path: result.path });
+        return undefined;
+      }
       detail = 'an issuer is not for certificates of servers';
     } else detail = result.problems[0]?.message ?? detail;
   }
   return detail;
+}
+
+/** True for lists of the very same objects. */
+function sameList(a: readonly Certificate[], b: readonly Certificate[]): boolean {
+  return a.length === b.length && a.every((each, index) => each === b[index]);
 }
 
 /** As findPath; certificates that are too entangled to search are no path. */

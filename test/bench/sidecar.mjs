@@ -87,9 +87,8 @@ function startServices(folder) {
 function startSidecar(folder, { attestation, vault, machine, caFile }) {
   const args = ['--port', '0', '--ca-file', caFile, '--log-level', 'debug'];
   const hosts = ['--allow-host', attestation, '--allow-host', vault];
-  const ahead = ['--keys-ahead', String(KEYS)];
   const fake = ['--fake-evidence-that-proves-nothing', machine];
-  const child = spawn(process.execPath, [CLI, 'sidecar', ...args, ...hosts, ...ahead, ...fake], {
+  const child = spawn(process.execPath, [CLI, 'sidecar', ...args, ...hosts, ...fake], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       PATH: process.env.PATH,

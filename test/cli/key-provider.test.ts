@@ -13,7 +13,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { makeSyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
 import {
   buildReleasePolicy,
@@ -22,6 +22,7 @@ import {
 } from '../../src/release/release-policy.js';
 import { keepSecret } from '../support/secrets/record.js';
 import {
+  type Fault,
   type Sidecar,
   type StandIns,
   secondsNow,
@@ -58,6 +59,7 @@ service ServerReflection { rpc ServerReflectionInfo(stream Request) returns (str
 
 let standIns: StandIns;
 let sidecar: Sidecar;
+let fault: Fault = (_, answer) => answer();
 const atEnd: (() => void | Promise<void>)[] = [];
 const SECRET = keepSecret(Buffer.from('a layer key that nobody may log!'), 'the key of a layer');
 
@@ -131,6 +133,7 @@ beforeAll(async () => {
       platform: await makeSyntheticPlatform(secondsNow()),
       guest: { hostData: Buffer.from(hostData, 'hex') },
       material: privateKey.export({ type: 'pkcs8', format: 'der' }),
+      fault: (request, answer) => fault(request, answer),
       policy: (authority) =>
         printReleasePolicy(
           buildReleasePolicy({
@@ -193,6 +196,27 @@ describe('the key provider', () => {
     });
     const evil = b64(JSON.stringify({ ...text, kms_endpoint: 'evil.example' }));
     await expect(wrapCall('UnWrapKey', unwrapInput(evil))).rejects.toMatchObject({ code: 3 });
+  });
+
+  it('unwraps the keys of many layers with one attestation where they come together', async () => {
+    const wrapped = await wrapCall('WrapKey', wrapInput('skr:key1'));
+    let attestations = 0;
+    fault = async (request, answer) => {
+      if (!request.url.includes('/attest/')) return await answer();
+      attestations += 1;
+      await call('SayHello', { name: 'meanwhile' });
+      return await answer();
+    };
+    onTestFinished(() => {
+      fault = (_, answer) => answer();
+    });
+    const input = unwrapInput(wrapped.keywrapresults.annotation);
+    const layers = await Promise.all(Array.from({ length: 8 }, () => wrapCall('UnWrapKey', input)));
+    for (const { keyunwrapresults } of layers) {
+      expect(Buffer.from(keyunwrapresults.optsdata, 'base64')).toEqual(SECRET);
+    }
+    expect(attestations).toBeGreaterThan(0);
+    expect(attestations).toBeLessThan(8);
   });
 
   it.each<[string, unknown, number, string]>([

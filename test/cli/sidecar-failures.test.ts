@@ -165,7 +165,7 @@ describe('as many requests as may be at once', () => {
     let waiting = 0;
     const full = new Promise<void>((done) => {
       fault = async (request, answer) => {
-        if (!request.url.includes('/attest/')) return await answer();
+        if (!request.url.includes('/release')) return await answer();
         waiting += 1;
         if (waiting === 2) done();
         await opened;

@@ -364,10 +364,10 @@ describe('the key pool', () => {
     const pool = openKeyPool(1);
     await pool.filled();
     await pool.take();
-    vi.advanceTimersByTime(4_000);
+    vi.advanceTimersByTime(900);
     await pool.take();
     expect(vi.getTimerCount()).toBe(1);
-    vi.advanceTimersByTime(1_000);
+    vi.advanceTimersByTime(100);
     expect(vi.getTimerCount()).toBe(0);
     pool.close();
   });

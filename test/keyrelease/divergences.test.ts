@@ -17,6 +17,7 @@ import { buildReleasedJwk } from '../../src/keyrelease/released-key.js';
 import { answerRequest } from '../../src/pipeline/sidecar/api.js';
 import { EvidenceCollector } from '../../src/pipeline/sidecar/evidence.js';
 import { getReport, type KeyProviderPorts } from '../../src/pipeline/sidecar/key-provider.js';
+import { SharedAttestations } from '../../src/pipeline/sidecar/shared-attestation.js';
 import { readDivergences } from '../support/divergences.js';
 import { thrownBy } from '../support/failure.js';
 import {
@@ -41,6 +42,7 @@ function portsWith(device: ReportDevice): KeyProviderPorts {
     send: nothing,
     accessToken: nothing,
     newWrappingKey: nothing,
+    attestations: new SharedAttestations(() => 0),
     readKey: nothing,
     now: () => NOW,
     nonce: () => 1n,

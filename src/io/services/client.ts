@@ -12,6 +12,7 @@ import type {
   TransferRequest,
 } from '../../keyrelease/ports.js';
 import { chooseProxy } from '../registry/proxy.js';
+import { exchange, LateError } from './exchange.js';
 
 export interface ServiceClientOptions {
   /** All trusted certificates as PEM; Node's own if absent. */
@@ -60,7 +61,7 @@ export function openServiceClient(options: ServiceClientOptions): ServiceClient 
 }
 
 async function openPools(options: ServiceClientOptions): Promise<ServiceClient> {
-  const { Agent, ProxyAgent, request: undiciRequest } = await import('undici');
+  const { Agent, ProxyAgent } = await import('undici');
   // Made once: reading all trusted certificates takes longer than the rest of a connection.
   const secureContext = createSecureContext(options.ca ? { ca: [...options.ca] } : {});
   const tls = { timeout: options.timeoutMs, secureContext };
@@ -82,24 +83,11 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
   };
   const sendOnce = async (request: AnyRequest): Promise<BinaryAnswer> => {
     const url = new URL(request.url);
-    const signal = AbortSignal.timeout(options.timeoutMs);
+    const limits = { timeoutMs: options.timeoutMs, bytes: LIMITS.serviceAnswerBytes };
     try {
-      const answer = await orAborted(
-        signal,
-        undiciRequest(url, {
-          method: request.method,
-          headers: { ...request.headers },
-          ...(request.body === undefined ? {} : { body: request.body }),
-          dispatcher: dispatcherFor(url),
-          signal,
-        }),
-      );
-      const body = await readBody(answer.body, url.host);
-      const after = String(answer.headers['retry-after'] ?? '');
-      const retryAfter = /^[0-9]{1,6}$/.test(after) ? { retryAfter: Number(after) } : {};
-      return { status: answer.statusCode, headers: answer.headers, body, ...retryAfter };
+      return await exchange(dispatcherFor(url), request, limits);
     } catch (error) {
-      throw failure(error, url.host, signal.aborted, options.timeoutMs);
+      throw failure(error, url.host, options.timeoutMs);
     }
   };
   const send = async (request: AnyRequest): Promise<BinaryAnswer> => {
@@ -119,34 +107,11 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
   };
 }
 
-/** The promise, or a rejection when the signal comes first: a proxy may hold up a connection past any deadline. */
-function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  return new Promise((done, failed) => {
-    signal.addEventListener('abort', () => failed(signal.reason), { once: true });
-    promise.then(done, failed);
-  });
-}
-
-async function readBody(body: AsyncIterable<Uint8Array>, host: string): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of body) {
-    length += part.length;
-    if (length > LIMITS.serviceAnswerBytes) {
-      throw new ToolError('LIMIT_EXCEEDED', `the answer of ${host} is too long`, {
-        want: `at most ${LIMITS.serviceAnswerBytes} bytes`,
-      });
-    }
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
-}
-
 /** The error without the request: its URL may hold what only the service should see. */
-function failure(error: unknown, host: string, timedOut: boolean, timeoutMs: number): ToolError {
+function failure(error: unknown, host: string, timeoutMs: number): ToolError {
   if (error instanceof ToolError) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  if (timedOut || code.endsWith('_TIMEOUT') || code === 'ETIMEDOUT') {
+  if (error instanceof LateError || code.endsWith('_TIMEOUT') || code === 'ETIMEDOUT') {
     return new ToolError('SERVICE_TIMEOUT', `${host} does not answer`, {
       want: `an answer within ${timeoutMs / 1000} s`,
     });

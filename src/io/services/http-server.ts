@@ -111,24 +111,27 @@ async function serve(
 }
 
 /** The whole body; what is beyond the limit is read no further. */
-async function readBody(
+function readBody(
   request: IncomingMessage,
   limit: number,
 ): Promise<Buffer | 'too long' | 'broken'> {
   const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > limit) return 'too long';
-  const parts: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const part of request.iterator({ destroyOnReturn: false })) {
+  if (declared > limit) return Promise.resolve('too long');
+  return new Promise((done) => {
+    const parts: Buffer[] = [];
+    let length = 0;
+    const take = (part: Buffer) => {
       length += part.length;
-      if (length > limit) return 'too long';
       parts.push(part);
-    }
-  } catch {
-    return 'broken';
-  }
-  return Buffer.concat(parts);
+      if (length <= limit) return;
+      request.off('data', take).pause();
+      done('too long');
+    };
+    request.on('data', take);
+    request.once('end', () => done(Buffer.concat(parts)));
+    request.once('close', () => done('broken'));
+    request.once('error', () => done('broken'));
+  });
 }
 
 function reply(

@@ -1,13 +1,13 @@
 /**
- * RSA key pairs for releases, made ahead: each serves one request and is never used again, and making one takes longer
- * than all the rest of a release.
+ * RSA key pairs for attestations, made ahead: each serves the releases that share one attestation and is never used again,
+ * and making one takes longer than all the rest of a release.
  */
 import { generateKeyPair, privateDecrypt, publicEncrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { WrappingKey } from '../../keyrelease/ports.js';
 
-/** Milliseconds from a taken pair until the pool is filled again: many releases at once would be slowed down by it. */
-const REFILL_MS = 5_000;
+/** Milliseconds from a taken pair until the pool is filled again: the releases that the pair is for would be slowed down. */
+const REFILL_MS = 1_000;
 
 const generate = promisify(generateKeyPair);
 const newPair = (): Promise<WrappingKey> =>

@@ -10,6 +10,7 @@ import type { ReleasePolicyDocument } from '../../release/grammar.js';
 import { makeGuestCheck } from '../sidecar/check.js';
 import { EvidenceCollector } from '../sidecar/evidence.js';
 import { releaseKey, SigningKeys } from '../sidecar/release.js';
+import { SharedAttestations } from '../sidecar/shared-attestation.js';
 import { guestClaims } from './attestation-service.js';
 import { makeRehearsal, type RehearsalOptions } from './rehearsal.js';
 
@@ -81,6 +82,8 @@ export async function rehearseRelease(
         send,
         accessToken: async () => 'rehearsal',
         newWrappingKey,
+        // One release: there is nobody to share with.
+        attestations: new SharedAttestations(() => 0),
         now,
         nonce: () => randomBytes(8).readBigUInt64BE(),
         roots: [parseCertificate(signer.certificates[1], 'the root of the rehearsal')],

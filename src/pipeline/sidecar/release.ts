@@ -1,8 +1,9 @@
 /**
  * The seven steps of a key release, seen from the guest: a fresh key pair, a report bound to it, a token for the report, and
- * the key released to that token alone. Nothing is trusted that was not checked, and nothing is sent to a host that is
- * not Azure's or listed.
+ * the key released to that token alone. Releases at the same time may have the first three in common. Nothing is trusted
+ * that was not checked, and nothing is sent to a host that is not Azure's or listed.
  */
+import type { KeyObject } from 'node:crypto';
 import { ToolError } from '../../core/error.js';
 import { type JsonObject, type JsonValue, parseJsonBytes } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
@@ -28,6 +29,7 @@ import { openReleaseAnswer, RELEASE_REASONS } from '../../keyrelease/release-ans
 import { buildReleaseRequest } from '../../keyrelease/vault-requests.js';
 import { buildWrappingKeySet } from '../../keyrelease/wrapping-key.js';
 import type { EvidenceCollector } from './evidence.js';
+import type { SharedAttestations } from './shared-attestation.js';
 
 export interface ReleasePorts {
   readonly evidence: EvidenceCollector;
@@ -37,7 +39,10 @@ export interface ReleasePorts {
    * given one of a request is used instead.
    */
   readonly accessToken: (resource: string, refused?: string) => Promise<string>;
+  /** A pair that nobody else gets; taken for each attestation of `attestations`. */
   readonly newWrappingKey: () => Promise<WrappingKey>;
+  /** Attestations for releases; one object for the whole life of a side-car. */
+  readonly attestations: SharedAttestations<AttestedKey>;
   /** Seconds since 1970. */
   readonly now: () => number;
   /** 64 random bits. */
@@ -52,6 +57,14 @@ export interface ReleasePorts {
   readonly userAgent: () => string;
   /** The mechanism to ask the vault for; absent: its default. */
   readonly enc?: WrapAlgorithm;
+}
+
+/** A wrapping key pair and the token of the attestation service that names it. */
+export interface AttestedKey {
+  /** Secret, and of no use to anybody without the private key. */
+  readonly token: string;
+  /** Secret. */
+  readonly privateKey: KeyObject;
 }
 
 /** What `/key/release` is asked for, as texts of a request. */
@@ -162,13 +175,16 @@ async function fetchKeys({ send }: Pick<ReleasePorts, 'send'>, host: string): Pr
 export async function releaseKey(ports: ReleasePorts, order: ReleaseOrder): Promise<string> {
   const vault = parseServiceHost(order.vault, 'key vault', ports.listedHosts);
   const key = parseKeyId(order.kid);
-  const wrappingKey = await ports.newWrappingKey();
-  const runtimeData = Buffer.from(buildWrappingKeySet(wrappingKey.publicKey));
-  const target = await attestGuest(ports, order.attestationService, runtimeData);
+  const service = parseServiceHost(
+    order.attestationService,
+    'attestation service',
+    ports.listedHosts,
+  );
+  const attested = await ports.attestations.of(service, () => attestNewKey(ports, service));
   const nonce = ports.nonce().toString();
   const { enc, readCertificate } = ports;
   const request = buildReleaseRequest(vault, key, {
-    target,
+    target: attested.token,
     nonce,
     ...(enc === undefined ? {} : { enc }),
   });
@@ -177,7 +193,7 @@ export async function releaseKey(ports: ReleasePorts, order: ReleaseOrder): Prom
   const outcome = openReleaseAnswer(answer.body.toString('utf8'), {
     host: vault,
     key,
-    wrappingKey: wrappingKey.privateKey,
+    wrappingKey: attested.privateKey,
     roots: ports.roots,
     now: ports.now(),
     nonce,
@@ -188,6 +204,13 @@ export async function releaseKey(ports: ReleasePorts, order: ReleaseOrder): Prom
   throw new ToolError('KEY_RELEASE_REFUSED', `the answer of ${vault} is refused`, {
     got: `${RELEASE_REASONS[outcome.reason]} [${outcome.reason}]: ${outcome.detail}`,
   });
+}
+
+/** A fresh pair with its token. Throws what attestGuest and the ports throw. */
+async function attestNewKey(ports: ReleasePorts, service: string): Promise<AttestedKey> {
+  const { publicKey, privateKey } = await ports.newWrappingKey();
+  const runtimeData = Buffer.from(buildWrappingKeySet(publicKey));
+  return { token: await attestGuest(ports, service, runtimeData), privateKey };
 }
 
 /** Sends a request with an access token. A kept one that the vault does not take is replaced by a new one, once. */

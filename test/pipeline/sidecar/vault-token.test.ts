@@ -12,6 +12,7 @@ import {
   releaseKey,
   SigningKeys,
 } from '../../../src/pipeline/sidecar/release.js';
+import { SharedAttestations } from '../../../src/pipeline/sidecar/shared-attestation.js';
 import {
   buildReleasePolicy,
   parseMeasurement,
@@ -66,6 +67,7 @@ async function release(taken: string, tokens: readonly string[], given?: string)
     send,
     accessToken: async (_, refused) => (refused === undefined ? left[0]! : (left[1] ?? left[0]!)),
     newWrappingKey: async () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    attestations: new SharedAttestations(() => 0),
     now: () => NOW,
     nonce: () => 7n,
     roots: [parseCertificate(signer.certificates[1], 'root')],
