@@ -178,6 +178,21 @@ describe('a release answer', () => {
     expect(open().released).toBe(true);
   });
 
+  it.each<[string, Change, string]>([
+    ['expires', { expectation: { now: 5_000_000_000 } }, 'certificate-chain'],
+    ['is not valid yet', { expectation: { now: 1 } }, 'certificate-chain'],
+    ['is not trusted any more', { expectation: { roots: [] } }, 'certificate-chain'],
+    [
+      'comes with fewer others',
+      { header: { x5c: headerOf(vault).x5c.slice(0, 1) } },
+      'certificate-chain',
+    ],
+  ])('is refused when the certificate of a good one %s', (_, change, reason) => {
+    expect(open().released).toBe(true);
+    expect(reasonOf(change)).toBe(reason);
+    expect(open().released).toBe(true);
+  });
+
   it('is checked against the nonce that was sent', () => {
     const change = { payload: withRequest({ nonce: 'n' }), expectation: { nonce: 'n' } };
     expect(open(change).released).toBe(true);
