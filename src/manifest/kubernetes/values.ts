@@ -159,8 +159,9 @@ function readKey(cursor: Cursor): string | undefined {
   return text;
 }
 
-/** A number or text of which kubectl and the reference have the same idea. */
+/** A number or text of which kubectl and the reference have the same idea; null is none for both. */
 function readQuantity(cursor: Cursor): string | undefined {
+  if (isNull(cursor.node)) return '~';
   const scalar = scalarOf(cursor);
   if (scalar === undefined) return undefined;
   const found = readAsReference(scalar);

@@ -68,11 +68,13 @@ function openMetadata(object: Fields): Fields | undefined {
   return metadata === undefined ? undefined : openFields(metadata, METADATA);
 }
 
-/** The API server refuses a Pod without a name; of the references only that of U does not. */
+/** The API server refuses a Pod without a name; of the references only that of U does not, and that of C an empty one. */
 function requireName(object: Fields, metadata: Fields | undefined): void {
   const { cursor } = metadata ?? object;
+  const { guest } = cursor.context;
+  const isEmpty = guest === 'C' && metadata !== undefined && textField(metadata, 'name') === '';
   const named = metadata?.values.has('name') || metadata?.values.has('generateName');
-  if (named || cursor.context.guest === 'U') return;
+  if ((named && !isEmpty) || guest === 'U') return;
   report(cursor, 'MANIFEST_INVALID', 'the pod has no name', {
     want: 'metadata.name or metadata.generateName',
   });

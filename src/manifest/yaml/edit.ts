@@ -15,7 +15,7 @@ import {
   type YamlNode,
   type YamlScalar,
 } from './node.js';
-import { hasForeignTag, readAsKubectl, readAsReference } from './scalar.js';
+import { readAsKubectl, readAsReference } from './scalar.js';
 import { type NewEntry, NotEditable, printKey, printText, type Splice } from './splice.js';
 
 /** Address of a node: keys and indexes from the root of a document. */
@@ -139,7 +139,7 @@ function nest(keys: readonly string[], entries: readonly NewEntry[]): readonly N
 
 /** Null, or an empty flow mapping: what is put there takes its place. */
 function isVoid(node: YamlNode): boolean {
-  if (isNull(node)) return true;
+  if (isNull(node)) return node.kind !== 'scalar' || node.tag === undefined;
   return node.kind === 'mapping' && node.flow && node.entries.length === 0;
 }
 
@@ -205,7 +205,9 @@ function replaceValue(
   if (node.kind === 'alias') return [{ start: node.start, end: node.end, text: quoted }];
   if (node.kind !== 'scalar') throw new NotEditable('its value is not text', node.start);
   if (node.aliased) throw new NotEditable('an alias shows its value elsewhere too', node.start);
-  if (hasForeignTag(node)) throw new NotEditable(`its value has the tag ${node.tag}`, node.start);
+  if (node.tag !== undefined && node.tag !== '!!str') {
+    throw new NotEditable(`its value has the tag ${node.tag}`, node.start);
+  }
   if (readAsKubectl(node) === value && readAsReference(node) === value) return [];
   if (node.end === node.start) {
     return [

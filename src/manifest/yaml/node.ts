@@ -99,10 +99,8 @@ export function childOf(node: YamlNode | undefined, key: string): YamlContent | 
 /** True for an empty plain scalar, `~` and `null`: no content for kubectl and for the reference. */
 export function isNull(node: YamlNode): boolean {
   const content = contentOf(node);
-  return (
-    content.kind === 'scalar' &&
-    content.style === 'plain' &&
-    content.tag === undefined &&
-    (content.text === '' || content.text === '~' || content.text === 'null')
-  );
+  if (content.kind !== 'scalar' || content.style !== 'plain') return false;
+  const { tag, text } = content;
+  if (tag !== undefined && tag !== '!!null') return false;
+  return text === '~' || text === 'null' || (text === '' && tag === undefined);
 }

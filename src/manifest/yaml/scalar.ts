@@ -21,11 +21,13 @@ const INFINITE = /^([-+]?)\.(?:inf|Inf|INF)$/;
 const NOT_A_NUMBER = words('.nan .NaN .NAN');
 
 const REFERENCE_NULL = words(' ~ null');
+const WRITTEN_NULL = words('~ null');
 const REFERENCE_INTEGER = /^([-+]?)(?:0x([0-9a-fA-F]+)|0o([0-7]+)|0b([01]+))$/;
 const DECIMAL = /^[-+]?[0-9]+$/;
 const LEADING_ZERO = /^[-+]?0[0-9]+$/;
 
 const SMALLEST_SIGNED = -(2n ** 63n);
+const LARGEST_SIGNED = 2n ** 63n - 1n;
 const LARGEST_UNSIGNED = 2n ** 64n - 1n;
 /** Longer digit strings exceed 64 bits in every radix; they are not converted, since that takes quadratic time. */
 const LONGEST_INTEGER = 80;
@@ -35,14 +37,62 @@ const RADIX_PREFIXES = ['0x', '0o', '0b', '0o', ''];
 /** What of a scalar tells its value. */
 type ScalarNode = Pick<YamlScalar, 'style' | 'text' | 'tag'>;
 
-/** True for a tag that neither reading knows; `!!str` makes text of any scalar. */
+/** `!` and tags of the author's own: both readings take the text. */
+const LOCAL_TAG = /^!(?:[A-Za-z0-9_-][A-Za-z0-9_./-]*)?$/;
+
+/** What a tag makes of a scalar in one reading; undefined where that reader refuses the text. */
+type TagReading = (text: string) => ScalarValue | undefined;
+
+/** Tags that both readers know: how kubectl reads their text, and how the reference does. */
+const CORE_TAGS: Readonly<Record<string, readonly [TagReading, TagReading]>> = {
+  '!!str': [(text) => text, (text) => text],
+  '!!null': [(text) => nullOf(KUBECTL_NULL, text), (text) => nullOf(WRITTEN_NULL, text)],
+  '!!bool': [
+    (text) => (KUBECTL_TRUE.has(text) ? true : KUBECTL_FALSE.has(text) ? false : undefined),
+    (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined),
+  ],
+  '!!int': [(text) => integerOf(KUBECTL_INTEGER, text.replaceAll('_', '')), signedOf],
+  '!!float': [
+    (text) => numberOf(text.replaceAll('_', '')),
+    (text) => (FLOAT.test(text) ? floatOf(text) : undefined),
+  ],
+};
+
+function nullOf(words: ReadonlySet<string>, text: string): null | undefined {
+  return words.has(text) ? null : undefined;
+}
+
+function signedOf(text: string): bigint | undefined {
+  if (!DECIMAL.test(text) || text.length > LONGEST_INTEGER) return undefined;
+  const value = BigInt(text.replace('+', ''));
+  return value >= SMALLEST_SIGNED && value <= LARGEST_SIGNED ? value : undefined;
+}
+
+function numberOf(text: string): number | undefined {
+  const integer = integerOf(KUBECTL_INTEGER, text);
+  return integer === undefined ? floatOf(text) : Number(integer);
+}
+
+/** Both readings of a tagged scalar: kubectl, reference; undefined where one of them refuses it. */
+function readTagged(node: ScalarNode): readonly [ScalarValue, ScalarValue] | undefined {
+  const { tag = '', text } = node;
+  if (LOCAL_TAG.test(tag)) return [text, text];
+  if (tag === '!!null' && node.style !== 'plain') return undefined;
+  const readings = Object.hasOwn(CORE_TAGS, tag) ? CORE_TAGS[tag] : undefined;
+  const values = readings?.map((read) => read(text)) ?? [];
+  const [stored, found] = values;
+  return stored === undefined || found === undefined ? undefined : [stored, found];
+}
+
+/** True for a tag of which only one reader makes something, such as `!!binary`, or that does not fit its text. */
 export function hasForeignTag(node: YamlScalar): boolean {
-  return node.tag !== undefined && node.tag !== '!!str';
+  return node.tag !== undefined && readTagged(node) === undefined;
 }
 
 /** The value that kubectl sends to the API server. */
 export function readAsKubectl(node: ScalarNode): ScalarValue {
-  if (node.style !== 'plain' || node.tag !== undefined) return node.text;
+  if (node.tag !== undefined) return (readTagged(node) ?? [node.text])[0];
+  if (node.style !== 'plain') return node.text;
   const { text } = node;
   if (KUBECTL_NULL.has(text)) return null;
   if (KUBECTL_TRUE.has(text)) return true;
@@ -54,7 +104,8 @@ export function readAsKubectl(node: ScalarNode): ScalarValue {
 
 /** The value that the reference generator reads. An integer beyond 64 bits stays one: see exceeds64Bits. */
 export function readAsReference(node: ScalarNode): ScalarValue {
-  if (node.style !== 'plain' || node.tag !== undefined) return node.text;
+  if (node.tag !== undefined) return (readTagged(node) ?? [node.text, node.text])[1];
+  if (node.style !== 'plain') return node.text;
   const { text } = node;
   if (REFERENCE_NULL.has(text)) return null;
   if (text === 'true' || text === 'false') return text === 'true';

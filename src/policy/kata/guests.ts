@@ -51,6 +51,8 @@ export interface KataGuest {
   readonly runtimeAnnotationPatterns: boolean;
   /** `cluster_config` and `devices` at the top of the document. */
   readonly clusterData: boolean;
+  /** Settings with a `Linux` part must have both of its lists of paths. */
+  readonly linuxPaths: boolean;
   /** The settings have cluster_config.guest_pull. */
   readonly guestPull: boolean;
 }
@@ -97,6 +99,8 @@ export interface MountRules {
 export interface VolumeRules {
   /** Which settings a plain emptyDir takes: emptyDir; that or confidential_emptyDir; or by emptydir_type. */
   readonly emptyDir: 'plain' | 'confidential' | 'by-type';
+  /** The volume's name follows both paths of an emptyDir: always, or where the setting leaves room for it. */
+  readonly emptyDirName: 'always' | 'where-open';
   /** emptyDir honours readOnly. */
   readonly emptyDirReadOnly: boolean;
   /** Claims and azureFile honour readOnly and mountPropagation. */
@@ -154,6 +158,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     mounts: { pauseSysFollowsPod: false, imageVolumes: 'none' },
     volumes: {
       emptyDir: 'plain',
+      emptyDirName: 'always',
       emptyDirReadOnly: false,
       claimOptions: true,
       sharedName: 'after-slash',
@@ -172,6 +177,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     gpus: false,
     runtimeAnnotationPatterns: false,
     clusterData: false,
+    linuxPaths: true,
     guestPull: false,
   },
   {
@@ -206,6 +212,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     mounts: { pauseSysFollowsPod: false, imageVolumes: 'mount-and-storage' },
     volumes: {
       emptyDir: 'confidential',
+      emptyDirName: 'always',
       emptyDirReadOnly: true,
       claimOptions: true,
       sharedName: 'after-slash',
@@ -220,6 +227,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     gpus: false,
     runtimeAnnotationPatterns: false,
     clusterData: false,
+    linuxPaths: false,
     guestPull: false,
   },
   {
@@ -254,6 +262,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     mounts: { pauseSysFollowsPod: false, imageVolumes: 'mount' },
     volumes: {
       emptyDir: 'confidential',
+      emptyDirName: 'always',
       emptyDirReadOnly: true,
       claimOptions: false,
       sharedName: 'after-slash',
@@ -267,6 +276,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     gpus: false,
     runtimeAnnotationPatterns: false,
     clusterData: false,
+    linuxPaths: false,
     guestPull: true,
   },
   {
@@ -301,6 +311,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     mounts: { pauseSysFollowsPod: true, imageVolumes: 'mount' },
     volumes: {
       emptyDir: 'by-type',
+      emptyDirName: 'where-open',
       emptyDirReadOnly: true,
       claimOptions: false,
       sharedName: 'last-part-escaped',
@@ -314,6 +325,7 @@ export const KATA_GUESTS: readonly KataGuest[] = [
     gpus: true,
     runtimeAnnotationPatterns: true,
     clusterData: true,
+    linuxPaths: false,
     guestPull: true,
   },
 ];

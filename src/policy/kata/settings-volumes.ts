@@ -28,7 +28,7 @@ export interface VolumeSettings {
   readonly image?: ImageVolumeSettings;
 }
 
-/** `local` appends the volume's name to both paths, `block` takes them as they are, `shared-fs` has no storage. */
+/** `block` is a device with a file system of its own, `shared-fs` has no storage. */
 export type EmptyDirForm =
   | { readonly kind: 'local' | 'block'; readonly setting: EmptyDirSettings }
   | { readonly kind: 'shared-fs' };

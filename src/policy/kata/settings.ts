@@ -112,8 +112,8 @@ export function parseSettings(text: string, file: string, guest: KataGuest): Kat
     ...part('cluster_config', readClusterConfig(guest)),
     ...part('common', readCommon(guest)),
     ...part('request_defaults', readRequestDefaults(guest)),
-    pauseContainer: part('pause_container', readContainer),
-    otherContainer: part('other_container', readContainer),
+    pauseContainer: part('pause_container', readContainer(guest)),
+    otherContainer: part('other_container', readContainer(guest)),
     volumes: readVolumeSettings(object, top, guest),
     mountDestinations: part('mount_destinations', readStrings),
     sandboxStorages: part('sandbox', readSandbox(guest)),
@@ -206,13 +206,30 @@ function readRequestDefaults(
   };
 }
 
-const readContainer: JsonReader<ContainerSettings> = (value, place) => {
-  const object = readObject(value, place);
+function readContainer(guest: KataGuest): JsonReader<ContainerSettings> {
+  return (value, place) => {
+    const object = readObject(value, place);
+    const container = readContainerParts(object, place);
+    const linux = partOf(object, 'Linux', place);
+    if (!guest.linuxPaths || object.Linux === undefined) return container;
+    for (const name of ['MaskedPaths', 'ReadonlyPaths']) {
+      requiredField(linux, name, below(place, 'Linux'), readStrings);
+    }
+    return container;
+  };
+}
+
+/** A part that may be left out, but not be null. */
+function partOf(object: JsonObject, name: string, place: JsonPlace): JsonObject {
+  return object[name] === undefined ? {} : requiredField(object, name, place, readObject);
+}
+
+function readContainerParts(object: JsonObject, place: JsonPlace): ContainerSettings {
   const root = requiredField(object, 'Root', place, readObject);
   const processPlace = below(place, 'Process');
-  const process = optionalField(object, 'Process', place, readObject) ?? {};
+  const process = partOf(object, 'Process', place);
   const linuxPlace = below(place, 'Linux');
-  const linux = optionalField(object, 'Linux', place, readObject) ?? {};
+  const linux = partOf(object, 'Linux', place);
   const list = (from: JsonObject, at: JsonPlace, name: string) =>
     optionalField(from, name, at, readStrings) ?? [];
   const user = optionalField(process, 'User', processPlace, readUser);
@@ -229,7 +246,7 @@ const readContainer: JsonReader<ContainerSettings> = (value, place) => {
     devices: optionalField(linux, 'Devices', linuxPlace, arrayOf(readDeviceNode)) ?? [],
     sysctls: optionalField(linux, 'Sysctl', linuxPlace, readStringMap) ?? new Map(),
   };
-};
+}
 
 const readMount: JsonReader<MountSettings> = (value, place) => {
   const object = readObject(value, place);

@@ -18,10 +18,10 @@ const INTERNAL_NAMES: ReadonlySet<string> = new Set([
   'sandbox-namespace',
 ]);
 
-/** Variables by name as references see them: for each name the first `NAME=value` text, or `NAME` alone. */
+/** Variables by name as references see them: for each name the indexes of its texts, in order. */
 interface Scope {
   readonly variables: string[];
-  readonly firstByName: ReadonlyMap<string, number>;
+  readonly byName: ReadonlyMap<string, readonly number[]>;
   readonly budget: Budget;
   /** Where the container stands, for errors. */
   readonly at: string;
@@ -45,12 +45,14 @@ export function resolveReferences(
   at: string,
 ): { readonly env: readonly string[]; readonly args: readonly string[] } {
   const variables = [...env];
-  const firstByName = new Map<string, number>();
+  const byName = new Map<string, number[]>();
   for (const [index, variable] of variables.entries()) {
     const name = nameOf(variable);
-    if (!firstByName.has(name)) firstByName.set(name, index);
+    const indexes = byName.get(name);
+    if (indexes === undefined) byName.set(name, [index]);
+    else indexes.push(index);
   }
-  const scope: Scope = { variables, firstByName, budget: { left: LIMITS.referenceChars }, at };
+  const scope: Scope = { variables, byName, budget: { left: LIMITS.referenceChars }, at };
   while (resolveOnce(scope));
   return { env: variables, args: args.map((arg) => resolveFully(arg, scope)) };
 }
@@ -99,12 +101,14 @@ function firstReference(text: string): string | undefined {
   return end < 0 ? undefined : text.slice(start + 2, end);
 }
 
+/** The value of the first variable of the name that can be inserted; one that still waits for another is passed by. */
 function insertableValue(name: string, scope: Scope): string | undefined {
-  const variable = scope.variables[scope.firstByName.get(name) ?? -1];
-  const value = variable === undefined ? undefined : onlyValueOf(variable);
-  if (value === undefined) return undefined;
-  const inner = firstReference(value);
-  return inner === undefined || INTERNAL_NAMES.has(inner) ? value : undefined;
+  for (const index of scope.byName.get(name) ?? []) {
+    const value = onlyValueOf(scope.variables[index] ?? '');
+    const inner = value === undefined ? undefined : firstReference(value);
+    if (value !== undefined && (inner === undefined || INTERNAL_NAMES.has(inner))) return value;
+  }
+  return undefined;
 }
 
 function nameOf(variable: string): string {

@@ -83,22 +83,21 @@ function resolveImageUser(context: ContainerContext, database: UserDatabase): Im
   });
 }
 
-/** Numbers only; a name alone counts as root, with a notice. */
+/** Numbers only; a name counts as root, with a notice. */
 function numericUser({ user, image, notices }: ImageUserQuery): ImageUser {
   const [first = '', second] = user.split(':');
-  if (second === undefined) {
-    const uid = parseUserId(first);
-    if (uid !== undefined) return { uid };
-    notices({
-      code: 'image-user-is-root',
-      message: `user ${user} of the image counts as user 0: this guest version does not resolve names`,
-      where: image,
-    });
-    return ROOT;
-  }
   const uid = parseUserId(first);
-  const gid = parseUserId(second);
-  if (uid !== undefined && gid !== undefined) return { uid, gid };
+  const gid = second === undefined ? undefined : parseUserId(second);
+  if (second === undefined || gid !== undefined) {
+    if (uid === undefined) {
+      notices({
+        code: 'image-user-is-root',
+        message: `user ${user} of the image counts as user 0: this guest version does not resolve names`,
+        where: image,
+      });
+    }
+    return gid === undefined ? { uid: uid ?? 0 } : { uid: uid ?? 0, gid };
+  }
   throw new ToolError('IMAGE_USER_UNRESOLVED', `user ${user} of the image is not numeric`, {
     where: image,
     want: 'UID:GID in numbers: this guest version does not resolve names',

@@ -6,6 +6,7 @@ import { ToolError } from '../../core/error.js';
 import type { Volume, VolumeMount } from '../../workload/pod.js';
 import { addClaim, addClaimTemplates } from './claims.js';
 import type { MountData, StorageData } from './data.js';
+import type { VolumeRules } from './guests.js';
 import type { MountPlan } from './mounts.js';
 import { afterLastSlash, escapeRegex, isBelow, lastPart } from './paths.js';
 import type { EmptyDirForm, EmptyDirSettings, ImageVolumeSettings } from './settings-volumes.js';
@@ -93,19 +94,31 @@ function addEmptyDir(plan: MountPlan, mount: VolumeMount, medium: string | undef
     const source = `${volumes.configMountSource}${nameOfMount(mount)}$`;
     plan.mounts.append(bindAt(mount, source, options));
   } else {
-    const isBlock = form.kind === 'block';
-    const suffix = isBlock ? '' : `${mount.name}$`;
-    plan.storages.push(emptyDirStorage(plan, form.setting, suffix, isBlock));
-    const source = form.setting.mountSource + suffix;
-    plan.mounts.append({ ...bindAt(mount, source, options), type_: form.setting.mountType });
+    const { setting } = form;
+    const paths = emptyDirPaths(setting, `${mount.name}$`, guest.volumes.emptyDirName);
+    plan.storages.push(emptyDirStorage(plan, setting, paths.mountPoint, form.kind === 'block'));
+    plan.mounts.append({ ...bindAt(mount, paths.source, options), type_: setting.mountType });
   }
+}
+
+/** Source of the mount and mount point of the storage; room is a mount point's final slash, and any source. */
+function emptyDirPaths(
+  { mountSource, mountPoint }: EmptyDirSettings,
+  name: string,
+  rule: VolumeRules['emptyDirName'],
+): { readonly source: string; readonly mountPoint: string } {
+  const always = rule === 'always';
+  return {
+    source: always || mountSource !== '' ? mountSource + name : mountSource,
+    mountPoint: always || mountPoint.endsWith('/') ? mountPoint + name : mountPoint,
+  };
 }
 
 /** The pod's fsGroup owns a block device by fs_group, a local directory by the mount option fsgid. */
 function emptyDirStorage(
   plan: MountPlan,
   setting: EmptyDirSettings,
-  suffix: string,
+  mountPoint: string,
   isBlock: boolean,
 ): StorageData {
   const { guest, workload } = plan.context;
@@ -116,7 +129,7 @@ function emptyDirStorage(
     source: setting.source,
     fstype: setting.fstype,
     options: isBlock || fsGroup === 0 ? setting.options : [...setting.options, `fsgid=${fsGroup}`],
-    mount_point: setting.mountPoint + suffix,
+    mount_point: mountPoint,
     fs_group: isBlock && fsGroup > 0 ? { group_id: fsGroup, group_change_policy: 0 } : null,
     shared: setting.shared,
   });

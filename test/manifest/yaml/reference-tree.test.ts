@@ -38,6 +38,7 @@ describe('a document', () => {
   it.each([
     ['an integer above 64 bits', 'a: 18446744073709551616'],
     ['a tag on a scalar', 'a: !!binary aGk='],
+    ['a tag that does not fit', 'a: !!int x'],
     ['a tag on a list', 'a: !!set [1]'],
     ['a list as key', '[a]: 1'],
     ['a mapping as key', '{a: 1}: 1'],
@@ -45,8 +46,15 @@ describe('a document', () => {
     expect(() => treeOf(text)).toThrowError(expect.objectContaining({ code: 'MANIFEST_INVALID' }));
   });
 
-  it('takes !!str, and integers of 64 bits', () => {
-    expect(plain(treeOf('[!!str 12, 18446744073709551615, !!seq [1]]'))).toEqual([
+  it('takes tags that it knows, and integers of 64 bits', () => {
+    const text =
+      '[!!str 12, !!int "12", !!float 5, !!bool "true", !!null ~, !own 12, 18446744073709551615, !!seq [1]]';
+    expect(plain(treeOf(text))).toEqual([
+      '"12"',
+      '12',
+      '5.0',
+      'true',
+      '~',
       '"12"',
       '18446744073709551615',
       ['1'],

@@ -83,6 +83,23 @@ describe('a settings file', () => {
     expect(error.where).toBe(`${guestOf(family).settingsFile} ${path}`);
   });
 
+  it.each(['Process', 'Linux'])('may leave out %s of a container, but not null it', (name) => {
+    const at = (op: string, value?: unknown) => [{ op, path: `/pause_container/${name}`, value }];
+    for (const family of FAMILIES) {
+      expect(() => settingsOf(family, [...at('add', {}), ...at('remove')])).not.toThrow();
+      expect(errorOf(() => settingsOf(family, at('add', null))).code).toBe('SETTINGS_INVALID');
+    }
+  });
+
+  it.each(['MaskedPaths', 'ReadonlyPaths'])('of family C has %s where it has Linux', (name) => {
+    const remove = [{ op: 'remove', path: `/pause_container/Linux/${name}` }];
+    const error = errorOf(() => settingsOf('C', remove));
+    expect(error.where).toBe(`${guestOf('C').settingsFile} pause_container.Linux.${name}`);
+    for (const family of ['V', 'M', 'U'] as const) {
+      expect(() => settingsOf(family, remove)).not.toThrow();
+    }
+  });
+
   it.each([
     ['/common/cpath', 1],
     ['/common/default_caps', 'CAP_CHOWN'],

@@ -55,9 +55,12 @@ describe('references in variables', () => {
     ]);
   });
 
-  it('take the first variable of a name', () => {
+  it('take the first variable of a name that can be inserted', () => {
     expect(resolveEnv('A=1', 'A=2', 'B=$(A)')).toEqual(['A=1', 'A=2', 'B=1']);
-    expect(resolveEnv('A=x=y', 'A=2', 'B=$(A)')).toEqual(['A=x=y', 'A=2', 'B=$(A)']);
+    expect(resolveEnv('A=x=y', 'A=2', 'B=$(A)')).toEqual(['A=x=y', 'A=2', 'B=2']);
+    expect(resolveEnv('A=$(NOPE)', 'A=2', 'B=$(A)')).toEqual(['A=$(NOPE)', 'A=2', 'B=2']);
+    expect(resolveEnv('A=$(A)', 'A=2')).toEqual(['A=2', 'A=2']);
+    expect(resolveEnv('A', 'A=2', 'B=$(A)')).toEqual(['A', 'A=2', 'B=2']);
   });
 
   it.each([

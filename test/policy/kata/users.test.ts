@@ -86,6 +86,7 @@ describe('user of a container', () => {
       '1000:0 []',
       '1000:1001 [10,63,1001]',
     ],
+    ['app:63', undefined, undefined, '0:63 []', '0:63 []', '1000:1001 [10,63,1001]'],
     ['ghost', undefined, undefined, '0:0 []', '0:0 []', '0:0 [0]'],
     ['5000:7', undefined, undefined, '5000:7 []', '5000:7 []', '5000:0 [0]'],
     ['5000:7:9', undefined, undefined, '5000:7 []', '0:0 []', '0:0 [0]'],

@@ -94,6 +94,21 @@ describe('emptyDir', () => {
     ]);
   });
 
+  it('of family U has its name in paths with room for it, of the others always', () => {
+    const patch = (setting: string, mount_source: string, mount_point: string) => [
+      { op: 'replace', path: `/volumes/${setting}/mount_source`, value: mount_source },
+      { op: 'replace', path: `/volumes/${setting}/mount_point`, value: mount_point },
+    ];
+    const paths = (family: KataFamily, setting: string, source: string, point: string) => {
+      const { mounts, storages } = volumeOf(family, dir, { patch: patch(setting, source, point) });
+      return [mounts[0]?.source, storages[0]?.mount_point];
+    };
+    expect(paths('U', 'emptyDir_encrypted', '^x/', '^y/')).toEqual(['^x/v-1.x$', '^y/v-1.x$']);
+    expect(paths('U', 'emptyDir_encrypted', '^x', '^y')).toEqual(['^xv-1.x$', '^y']);
+    expect(paths('U', 'emptyDir_encrypted', '', '')).toEqual(['', '']);
+    expect(paths('C', 'emptyDir', '', '^y')).toEqual(['v-1.x$', '^yv-1.x$']);
+  });
+
   it('is two mounts on a shared file system', () => {
     const { mounts, storages } = volumeOf('U', dir, {
       patch: type('shared-fs'),
