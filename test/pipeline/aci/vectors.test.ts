@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseJsonData } from '../../../src/core/data-json.js';
 import { sha256Hex } from '../../../src/core/digest.js';
 import { ToolError } from '../../../src/core/error.js';
-import { parseArmFileAsReference } from '../../../src/manifest/arm/parse.js';
+import { parseArmFile, parseArmFileAsReference } from '../../../src/manifest/arm/parse.js';
+import { readArmGroups } from '../../../src/manifest/arm/read-arm.js';
 import { readArmGroupsAsReference } from '../../../src/manifest/arm/reference.js';
 import { readImageGroup } from '../../../src/manifest/config/definitions.js';
 import { readConfig } from '../../../src/manifest/config/read.js';
@@ -51,6 +52,21 @@ function readTemplate(
       ? {}
       : { parameters: parseArmFileAsReference(parameters, 'parameters.json') };
   return readArmGroupsAsReference({ template, ...given, approve, notices });
+}
+
+/** As `podseal policy` reads a template: evaluated whole. */
+function evaluateTemplate(
+  text: string,
+  parameters: string | null,
+  approve: WildcardApproval,
+): readonly ContainerGroup[] {
+  return readArmGroups({
+    template: parseArmFile(text, 'template.json'),
+    parameters: parameters === null ? [] : [parseArmFile(parameters, 'parameters.json')],
+    linked: new Map(),
+    approve,
+    notices,
+  });
 }
 
 async function generate(row: AciCase, profile: string) {
@@ -172,13 +188,17 @@ describe.runIf(aciVectors !== undefined)('golden templates', () => {
     const hasParameters = goldenFolders('parameters.json').includes(folder);
     const parameters = hasParameters ? aciText(folder, 'parameters.json') : null;
     const template = aciText(folder, 'arm_template.json');
-    const groups = readTemplate(template, parameters, () => true);
-    const policies = await generateAci(
-      { groups, ...request(VARIANTS[variant]!, profile) },
-      aciPorts(),
-    );
-    expect(policies.map(({ policy }) => `${policy}\n\n\n`).join('')).toBe(
-      aciText(folder, below, `${variant}.rego`),
-    );
+    for (const read of [readTemplate, evaluateTemplate]) {
+      const groups = read(template, parameters, () => false);
+      const policies = await generateAci(
+        { groups, ...request(VARIANTS[variant]!, profile) },
+        aciPorts(),
+      );
+      expect(policies.map(({ policy }) => `${policy}\n\n\n`).join('')).toBe(
+        aciText(folder, below, `${variant}.rego`),
+      );
+    }
   });
+
+  it('are there', () => expect(rows.length).toBeGreaterThan(100));
 });
