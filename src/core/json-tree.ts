@@ -3,10 +3,10 @@
  * texts of numbers, and where everything stands. Reads what deployment tools accept beyond RFC 8259: comments, a byte
  * order mark at the start, and line breaks in strings (marked, since tools disagree on their value).
  */
-
 import { ToolError } from './error.js';
 import { LIMITS } from './limits.js';
 import { locate } from './locate.js';
+import { match } from './scan.js';
 
 interface NodeBase {
   /** UTF-16 offsets in the text, end exclusive. */
@@ -273,14 +273,6 @@ function takeIf(scanner: Scanner, character: string): boolean {
   if (scanner.text[scanner.offset] !== character) return false;
   scanner.offset += 1;
   return true;
-}
-
-/** What a sticky expression matches at the current offset; moves behind it. */
-function match(scanner: Scanner, expression: RegExp): string | undefined {
-  expression.lastIndex = scanner.offset;
-  const found = expression.exec(scanner.text)?.[0];
-  scanner.offset += found?.length ?? 0;
-  return found;
 }
 
 function failure(scanner: Scanner, problem: string): ToolError {

@@ -4,7 +4,9 @@
  */
 import { ToolError } from './error.js';
 import { LIMITS } from './limits.js';
+import { locate } from './locate.js';
 import { recordOf } from './record.js';
+import { match } from './scan.js';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 
@@ -137,7 +139,7 @@ function parseValue<T>(scanner: Parser<T | Word>, depth: number): T | Word {
   if (first === '{' || first === '[') {
     if (depth >= LIMITS.jsonDepth) {
       throw new ToolError('LIMIT_EXCEEDED', `${scanner.what} is nested too deeply`, {
-        where: positionOf(scanner),
+        where: locate({ file: scanner.what, text: scanner.text }, scanner.offset),
         want: `at most ${LIMITS.jsonDepth} levels`,
       });
     }
@@ -242,24 +244,9 @@ function takeIf(scanner: Scanner, character: string): boolean {
   return true;
 }
 
-/** What a sticky expression matches at the current offset; moves behind it. */
-function match(scanner: Scanner, expression: RegExp): string | undefined {
-  expression.lastIndex = scanner.offset;
-  const found = expression.exec(scanner.text)?.[0];
-  scanner.offset += found?.length ?? 0;
-  return found;
-}
-
-function positionOf(scanner: Scanner): string {
-  const before = scanner.text.slice(0, scanner.offset);
-  const line = before.split('\n').length;
-  const column = scanner.offset - before.lastIndexOf('\n');
-  return `${scanner.what}:${line}:${column}`;
-}
-
 function failure(scanner: Scanner, problem: string, hints: readonly string[] = []): ToolError {
   return new ToolError('JSON_SYNTAX', `${scanner.what} is not valid JSON: ${problem}`, {
-    where: positionOf(scanner),
+    where: locate({ file: scanner.what, text: scanner.text }, scanner.offset),
     hints,
   });
 }

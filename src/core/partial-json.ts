@@ -1,8 +1,8 @@
 /** JSON that may end early: what stands in front of the end is kept, and where it ended is told. */
-
 import type { JsonObject, JsonValue } from './json.js';
 import { LIMITS } from './limits.js';
 import { recordOf } from './record.js';
+import { match } from './scan.js';
 
 export interface PartialJson {
   readonly value: JsonValue;
@@ -140,11 +140,4 @@ function takeIf(reader: Reader, character: string): boolean {
 
 function skip(reader: Reader): void {
   match(reader, BLANK);
-}
-
-function match(reader: Reader, expression: RegExp): string | undefined {
-  expression.lastIndex = reader.offset;
-  const found = expression.exec(reader.text)?.[0];
-  reader.offset += found?.length ?? 0;
-  return found;
 }

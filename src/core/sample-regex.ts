@@ -4,6 +4,7 @@
  */
 import { sha256Hex } from './digest.js';
 import { LIMITS } from './limits.js';
+import { match } from './scan.js';
 
 /** Characters that a negated class or a dot may stand for. */
 const PRINTABLE = range(0x21, 0x7e);
@@ -22,7 +23,8 @@ const GROUP = /\((?:\?(?:P?<[A-Za-z_]\w*>|[imsU]*(?:-[imsU]+)?:))?/y;
 const FLAGS = /\(\?[imsU]*(?:-[imsU]+)?\)/y;
 
 interface Sampler {
-  readonly pattern: string;
+  /** The pattern. */
+  readonly text: string;
   /** Hex digits that decide between the characters of a class. */
   readonly digits: string;
   offset: number;
@@ -51,7 +53,7 @@ const KEPT_SAMPLES = 100;
 const samples = new Map<string, string | undefined>();
 
 function makeSample(pattern: string): string | undefined {
-  const sampler = { pattern, digits: sha256Hex(pattern), offset: 0, picked: 0, length: 0 };
+  const sampler = { text: pattern, digits: sha256Hex(pattern), offset: 0, picked: 0, length: 0 };
   try {
     const text = takeAlternatives(sampler, 0);
     return sampler.offset === pattern.length ? text : undefined;
@@ -65,7 +67,7 @@ function makeSample(pattern: string): string | undefined {
 function takeAlternatives(sampler: Sampler, depth: number): string {
   if (depth > LIMITS.jsonDepth) throw new Unreadable();
   const first = takeSequence(sampler, depth);
-  while (sampler.pattern[sampler.offset] === '|') {
+  while (sampler.text[sampler.offset] === '|') {
     sampler.offset += 1;
     takeSequence(sampler, depth);
   }
@@ -75,7 +77,7 @@ function takeAlternatives(sampler: Sampler, depth: number): string {
 function takeSequence(sampler: Sampler, depth: number): string {
   let text = '';
   for (;;) {
-    const next = sampler.pattern[sampler.offset];
+    const next = sampler.text[sampler.offset];
     if (next === undefined || next === '|' || next === ')') return text;
     const atom = takeAtom(sampler, depth);
     text += repeat(sampler, atom, takeTimes(sampler));
@@ -97,7 +99,7 @@ function repeat(sampler: Sampler, atom: Atom, times: number): string {
 }
 
 function takeAtom(sampler: Sampler, depth: number): Atom {
-  const next = sampler.pattern[sampler.offset] ?? '';
+  const next = sampler.text[sampler.offset] ?? '';
   if (next === '(') return takeGroup(sampler, depth);
   if (next === '[') return draw(sampler, takeClass(sampler));
   if (next === '\\') return takeEscape(sampler);
@@ -111,13 +113,13 @@ function takeGroup(sampler: Sampler, depth: number): Atom {
   if (match(sampler, FLAGS) !== undefined) return () => '';
   if (match(sampler, GROUP) === undefined) throw new Unreadable();
   const text = takeAlternatives(sampler, depth + 1);
-  if (sampler.pattern[sampler.offset] !== ')') throw new Unreadable();
+  if (sampler.text[sampler.offset] !== ')') throw new Unreadable();
   sampler.offset += 1;
   return () => text;
 }
 
 function takeEscape(sampler: Sampler): Atom {
-  const letter = sampler.pattern[sampler.offset + 1];
+  const letter = sampler.text[sampler.offset + 1];
   if (letter === undefined) throw new Unreadable();
   sampler.offset += 2;
   if (PLACES.includes(letter)) return () => '';
@@ -142,11 +144,11 @@ function plainEscape(letter: string): string {
 /** Members of a bracketed class. */
 function takeClass(sampler: Sampler): string {
   sampler.offset += 1;
-  const isNegated = sampler.pattern[sampler.offset] === '^';
+  const isNegated = sampler.text[sampler.offset] === '^';
   if (isNegated) sampler.offset += 1;
   let members = '';
   for (let isFirst = true; ; isFirst = false) {
-    const next = sampler.pattern[sampler.offset];
+    const next = sampler.text[sampler.offset];
     if (next === undefined || next === '[') throw new Unreadable();
     if (next === ']' && !isFirst) break;
     members += takeMember(sampler);
@@ -159,7 +161,7 @@ function takeClass(sampler: Sampler): string {
 
 function takeMember(sampler: Sampler): string {
   const from = takeClassCharacter(sampler);
-  const { pattern, offset } = sampler;
+  const { text: pattern, offset } = sampler;
   const isRange = pattern[offset] === '-' && pattern[offset + 1] !== ']' && from.length === 1;
   if (!isRange) return from;
   sampler.offset += 1;
@@ -169,8 +171,8 @@ function takeMember(sampler: Sampler): string {
 }
 
 function takeClassCharacter(sampler: Sampler): string {
-  const next = sampler.pattern[sampler.offset] ?? '';
-  const letter = sampler.pattern[sampler.offset + 1];
+  const next = sampler.text[sampler.offset] ?? '';
+  const letter = sampler.text[sampler.offset + 1];
   sampler.offset += next === '\\' ? 2 : 1;
   if (next !== '\\') return next;
   if (letter === undefined) throw new Unreadable();
@@ -178,7 +180,7 @@ function takeClassCharacter(sampler: Sampler): string {
 }
 
 function takeTimes(sampler: Sampler): number {
-  const sign = sampler.pattern[sampler.offset] ?? '';
+  const sign = sampler.text[sampler.offset] ?? '';
   const signs: Readonly<Record<string, number>> = { '*': 0, '?': 0, '+': PLUS_TIMES };
   let times = signs[sign];
   if (times !== undefined) sampler.offset += 1;
@@ -187,7 +189,7 @@ function takeTimes(sampler: Sampler): number {
     if (count === undefined) return 1;
     times = Number(count.slice(1).split(/[,}]/, 1)[0]);
   }
-  if (sampler.pattern[sampler.offset] === '?') sampler.offset += 1;
+  if (sampler.text[sampler.offset] === '?') sampler.offset += 1;
   return times;
 }
 
@@ -206,12 +208,4 @@ function without(set: string): string {
 
 function range(from: number, to: number): string {
   return Array.from({ length: to - from + 1 }, (_, i) => String.fromCharCode(from + i)).join('');
-}
-
-/** What a sticky expression matches at the current offset; moves behind it. */
-function match(sampler: Sampler, expression: RegExp): string | undefined {
-  expression.lastIndex = sampler.offset;
-  const found = expression.exec(sampler.pattern)?.[0];
-  sampler.offset += found?.length ?? 0;
-  return found;
 }

@@ -2,7 +2,6 @@
  * Writes annotations into manifest texts and reads them. Only what carries the annotation changes; the result is
  * parsed again and compared with what was intended, so an edit that would change anything else is never returned.
  */
-
 import { ToolError, throwAll } from '../core/error.js';
 import { locate } from '../core/locate.js';
 import type { Placement } from '../workload/pod.js';

@@ -2,7 +2,6 @@
  * Policies that stand in a deployment document: in annotations of Kubernetes objects, or as `ccePolicy` in an ARM
  * template. Read only; nothing is checked but the place.
  */
-
 import { ToolError } from '../core/error.js';
 import type { JsonNode, JsonString } from '../core/json-tree.js';
 import { locate } from '../core/locate.js';

@@ -3,6 +3,7 @@
  * any order, quoted strings with escapes and commas.
  */
 import { ToolError } from '../../core/error.js';
+import { match } from '../../core/scan.js';
 
 /** One challenge; scheme and parameter names in lower case. */
 export interface Challenge {
@@ -34,10 +35,10 @@ function parseLine(text: string, host: string): Challenge[] {
   const scanner: Scanner = { text, offset: 0 };
   const found: { scheme: string; params: Map<string, string> }[] = [];
   while (!atEnd(scanner)) {
-    const name = take(scanner, TOKEN);
+    const name = match(scanner, TOKEN);
     if (name === undefined) throw unreadable(host);
     const current = found.at(-1);
-    if (current !== undefined && take(scanner, EQUALS) !== undefined) {
+    if (current !== undefined && match(scanner, EQUALS) !== undefined) {
       addParam(current.params, name, scanner, host);
     } else {
       const next = { scheme: name.toLowerCase(), params: new Map<string, string>() };
@@ -50,21 +51,21 @@ function parseLine(text: string, host: string): Challenge[] {
 
 /** What follows a scheme name: nothing, a token68, or the first of its parameters. */
 function parseFirstParam(params: Map<string, string>, scanner: Scanner, host: string): void {
-  const blanks = take(scanner, BLANKS) ?? '';
+  const blanks = match(scanner, BLANKS) ?? '';
   const isAlone = scanner.offset === scanner.text.length || scanner.text[scanner.offset] === ',';
-  if (isAlone || take(scanner, TOKEN68) !== undefined) return;
-  const name = blanks === '' ? undefined : take(scanner, TOKEN);
-  if (name === undefined || take(scanner, EQUALS) === undefined) throw unreadable(host);
+  if (isAlone || match(scanner, TOKEN68) !== undefined) return;
+  const name = blanks === '' ? undefined : match(scanner, TOKEN);
+  if (name === undefined || match(scanner, EQUALS) === undefined) throw unreadable(host);
   addParam(params, name, scanner, host);
 }
 
 function addParam(params: Map<string, string>, name: string, scanner: Scanner, host: string): void {
-  const quoted = take(scanner, QUOTED);
-  const value = quoted === undefined ? take(scanner, TOKEN) : unquote(quoted);
+  const quoted = match(scanner, QUOTED);
+  const value = quoted === undefined ? match(scanner, TOKEN) : unquote(quoted);
   const key = name.toLowerCase();
   if (value === undefined || params.has(key)) throw unreadable(host);
   params.set(key, value);
-  take(scanner, BLANKS);
+  match(scanner, BLANKS);
   if (scanner.offset < scanner.text.length && scanner.text[scanner.offset] !== ',') {
     throw unreadable(host);
   }
@@ -77,13 +78,6 @@ function atEnd(scanner: Scanner): boolean {
 }
 
 const unquote = (text: string) => text.slice(1, -1).replace(/\\(.)/g, '$1');
-
-function take(scanner: Scanner, expression: RegExp): string | undefined {
-  expression.lastIndex = scanner.offset;
-  const found = expression.exec(scanner.text)?.[0];
-  scanner.offset += found?.length ?? 0;
-  return found;
-}
 
 function unreadable(host: string): ToolError {
   return new ToolError('REGISTRY_PROTOCOL', `${host} asks for credentials in an unreadable way`, {

@@ -4,6 +4,7 @@
  */
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
+import { match, type Scan } from '../../core/scan.js';
 
 export type Expression =
   | { readonly kind: 'text'; readonly value: string }
@@ -42,11 +43,6 @@ export function classifyText(text: string): TemplateText {
   return { kind: 'expression', source: text };
 }
 
-interface Scanner {
-  readonly source: string;
-  offset: number;
-}
-
 const BLANK = /[ \t\n\r]*/y;
 const IDENTIFIER = /[A-Za-z_][A-Za-z0-9_]*/y;
 const INTEGER = /-?[0-9]+(?![0-9A-Za-z_.])/y;
@@ -65,14 +61,14 @@ export function parseExpression(source: string): Expression {
       got: `${source.length}`,
     });
   }
-  const scanner: Scanner = { source, offset: 1 };
+  const scanner: Scan = { text: source, offset: 1 };
   const expression = parseOperand(scanner, 0);
   expect(scanner, ']', 'the expression goes on after its end');
   if (scanner.offset !== source.length) throw failure(scanner, 'text follows the expression');
   return expression;
 }
 
-function parseOperand(scanner: Scanner, depth: number): Expression {
+function parseOperand(scanner: Scan, depth: number): Expression {
   if (depth > LIMITS.armExpressionDepth) {
     throw new ToolError('LIMIT_EXCEEDED', 'the expression is nested too deeply', {
       want: `at most ${LIMITS.armExpressionDepth} levels`,
@@ -91,11 +87,11 @@ function parseOperand(scanner: Scanner, depth: number): Expression {
   }
 }
 
-function parsePrimary(scanner: Scanner, depth: number): Expression {
+function parsePrimary(scanner: Scan, depth: number): Expression {
   skipBlanks(scanner);
   const text = match(scanner, TEXT);
   if (text !== undefined) return { kind: 'text', value: text.slice(1, -1).replaceAll("''", "'") };
-  if (scanner.source[scanner.offset] === "'") throw failure(scanner, 'a text does not end');
+  if (scanner.text[scanner.offset] === "'") throw failure(scanner, 'a text does not end');
   const digits = match(scanner, INTEGER);
   if (digits !== undefined) {
     const value = BigInt(digits.slice(0, 40));
@@ -107,7 +103,7 @@ function parsePrimary(scanner: Scanner, depth: number): Expression {
   return parseCall(scanner, depth);
 }
 
-function parseCall(scanner: Scanner, depth: number): Expression {
+function parseCall(scanner: Scan, depth: number): Expression {
   const first = match(scanner, IDENTIFIER);
   if (first === undefined) throw failure(scanner, 'a value is missing');
   skipBlanks(scanner);
@@ -119,7 +115,7 @@ function parseCall(scanner: Scanner, depth: number): Expression {
   return { kind: 'call', namespace: first, name, args: parseArguments(scanner, depth) };
 }
 
-function parseArguments(scanner: Scanner, depth: number): readonly Expression[] {
+function parseArguments(scanner: Scan, depth: number): readonly Expression[] {
   expect(scanner, '(', 'a bracket is missing behind the name of a function');
   const args: Expression[] = [];
   if (takeIf(scanner, ')')) return args;
@@ -130,11 +126,7 @@ function parseArguments(scanner: Scanner, depth: number): readonly Expression[] 
 }
 
 /** What stands behind an operand: `.name`, `.?name`, `[index]` or `[?index]`; undefined if nothing does. */
-function parseAccess(
-  scanner: Scanner,
-  of: Expression,
-  depth: number,
-): AccessExpression | undefined {
+function parseAccess(scanner: Scan, of: Expression, depth: number): AccessExpression | undefined {
   if (takeIf(scanner, '.')) {
     const isSafe = takeIf(scanner, '?');
     skipBlanks(scanner);
@@ -149,30 +141,22 @@ function parseAccess(
   return { kind: 'access', of, key, isSafe };
 }
 
-function expect(scanner: Scanner, character: string, problem: string): void {
+function expect(scanner: Scan, character: string, problem: string): void {
   if (!takeIf(scanner, character)) throw failure(scanner, problem);
 }
 
-function takeIf(scanner: Scanner, character: string): boolean {
+function takeIf(scanner: Scan, character: string): boolean {
   skipBlanks(scanner);
-  if (scanner.source[scanner.offset] !== character) return false;
+  if (scanner.text[scanner.offset] !== character) return false;
   scanner.offset += 1;
   return true;
 }
 
-function skipBlanks(scanner: Scanner): void {
+function skipBlanks(scanner: Scan): void {
   match(scanner, BLANK);
 }
 
-/** What a sticky expression matches at the current offset; moves behind it. */
-function match(scanner: Scanner, expression: RegExp): string | undefined {
-  expression.lastIndex = scanner.offset;
-  const found = expression.exec(scanner.source)?.[0];
-  scanner.offset += found?.length ?? 0;
-  return found;
-}
-
-function failure(scanner: Scanner, problem: string): ToolError {
+function failure(scanner: Scan, problem: string): ToolError {
   return new ToolError('ARM_EXPRESSION', `the expression is not valid: ${problem}`, {
     got: `character ${scanner.offset + 1} of the expression`,
     hints: ['a string that is no expression starts with [[ instead of ['],

@@ -2,7 +2,6 @@
  * Resource of type container group -> the workload model (aci policy 8.2, 8.5 to 8.7). Fields are found whatever their
  * case. How their texts become values is given: evaluated before, or replaced as the reference does it.
  */
-
 import {
   type DataMap,
   type DataValue,

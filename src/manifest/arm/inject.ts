@@ -2,7 +2,6 @@
  * Writes policies into the text of a template (aci policy 12.3): nothing but the policy changes, so comments, order,
  * numbers, indentation and line ends stay as they are.
  */
-
 import {
   type DataMap,
   type DataValue,

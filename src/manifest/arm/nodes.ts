@@ -1,5 +1,4 @@
 /** Walks over the tree of a template: names of members count in any case, as Resource Manager reads them. */
-
 import { ToolError } from '../../core/error.js';
 import type { JsonDocument, JsonMap, JsonMember, JsonNode } from '../../core/json-tree.js';
 import { locate } from '../../core/locate.js';

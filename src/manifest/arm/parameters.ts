@@ -1,5 +1,4 @@
 /** Parameters of a template: their declarations, values from a parameters file, defaults. */
-
 import { ToolError } from '../../core/error.js';
 import type { JsonDocument, JsonMap, JsonMember, JsonNode } from '../../core/json-tree.js';
 import { locate } from '../../core/locate.js';

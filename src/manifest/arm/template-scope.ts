@@ -1,5 +1,4 @@
 /** A template -> the scope of its expressions: parameters, variables and functions of its own. */
-
 import type { JsonDocument, JsonMap, JsonMember, JsonNode } from '../../core/json-tree.js';
 import { locate } from '../../core/locate.js';
 import { expandLoops } from './copy.js';

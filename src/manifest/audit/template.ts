@@ -2,7 +2,6 @@
  * ARM template -> findings about its container groups. Only what stands in the text is judged: what generation would
  * refuse is passed over, and a value that only the deployment knows is no finding.
  */
-
 import { type Finding, sortFindings } from '../../core/finding.js';
 import type { JsonDocument, JsonNode } from '../../core/json-tree.js';
 import { locate } from '../../core/locate.js';

@@ -1,5 +1,4 @@
 /** What is shared while manifests are read: options, collected problems, and where in a document the reader stands. */
-
 import { type ErrorCode, type ErrorDetails, ToolError } from '../../core/error.js';
 import { locate, type NamedText } from '../../core/locate.js';
 import type { NoticeSink } from '../../core/notice.js';

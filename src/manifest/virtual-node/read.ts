@@ -1,5 +1,4 @@
 /** Virtual-node YAML -> container groups, one per workload (aci policy 9). */
-
 import { type DataMap, type DataValue, exactly, isMap, isTruthy, lookUp } from '../../core/data.js';
 import type { ToolError } from '../../core/error.js';
 import { below, invalidAt, type JsonPlace } from '../../core/json-read.js';

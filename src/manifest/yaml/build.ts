@@ -1,5 +1,4 @@
 /** Events of js-yaml -> node trees: end offsets, aliases bound to their targets, limits on aliases and nodes. */
-
 import {
   type AliasEvent,
   COLLECTION_STYLE,

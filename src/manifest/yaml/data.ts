@@ -2,7 +2,6 @@
  * YAML nodes -> data values as PyYAML's safe loader reads them (YAML 1.1, aci policy 4.4), which is how the generator of
  * ACI policies sees a manifest: `yes` is a boolean, `012` is ten, `1:30` is ninety, `1e3` is a text.
  */
-
 import { type DataMap, type DataValue, isMap, textOfData } from '../../core/data.js';
 import { ToolError } from '../../core/error.js';
 import { locate, type NamedText } from '../../core/locate.js';

@@ -4,7 +4,6 @@
  * is decided in scalar.ts. Refused, since readers disagree on them: line separators beyond LF and CR, %TAG, escapes
  * that are no character.
  */
-
 import { EVENT_ID, type Event, parseEvents, YAMLException } from 'js-yaml';
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';

@@ -3,7 +3,6 @@
  * expanded, tags and styles gone, of a duplicate key the place of its first and the value of its last occurrence.
  * Scalars and keys are kept as the text that the reference's emitter writes for them, `~` for null.
  */
-
 import { ToolError } from '../../core/error.js';
 import { LIMITS } from '../../core/limits.js';
 import { locate, type NamedText } from '../../core/locate.js';
