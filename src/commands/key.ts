@@ -44,9 +44,11 @@ function addCreate(parent: Command, context: CommandContext): void {
     )
     .addOption(new Option('--size <bits>', 'bits of an RSA or symmetric key').argParser(parseSize))
     .addOption(
-      new Option('--curve <name>', 'curve of an EC key')
-        .choices(['P-256', 'P-384', 'P-521'])
-        .default('P-256'),
+      new Option('--curve <name>', 'curve of an EC key (default: P-256)').choices([
+        'P-256',
+        'P-384',
+        'P-521',
+      ]),
     )
     .option('--ops <operation>', 'operation that the key is for (repeatable)', collect)
     .option('--immutable', 'DANGEROUS: the policy of this version can never be changed again');

@@ -127,6 +127,32 @@ describe('key create', () => {
     [['create', 'made'], 2],
   ])('refuses %j', async (args, status) => expect(await key(args)).toMatchObject({ status }));
 
+  it.each([
+    ['--type oct-HSM --size 2048', 'a key of type oct-HSM has no size of 2048 bits'],
+    ['--size 256', 'a key of type RSA-HSM has no size of 256 bits'],
+    ['--type EC-HSM --size 3072', 'a key of type EC-HSM has no size of 3072 bits'],
+    ['--curve P-256', 'a key of type RSA-HSM has no curve'],
+    ['--ops sign --ops Verify', 'the vault knows no such operation'],
+  ])('refuses %s', async (options, problem) => {
+    const refused = await create(...options.split(' '));
+    expect(refused).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining(problem),
+    });
+  });
+
+  it.each([
+    ['', { kty: 'RSA-HSM', key_size: 3072 }],
+    ['--type oct-HSM', { kty: 'oct-HSM', key_size: 256 }],
+    ['--type EC-HSM', { kty: 'EC-HSM', crv: 'P-256', key_ops: ['sign', 'verify'] }],
+    ['--type EC-HSM --curve P-521 --ops sign', { crv: 'P-521', key_ops: ['sign'] }],
+    ['--size 4096 --immutable', { key_size: 4096, release_policy: { immutable: true } }],
+  ])('asks for %j', async (options, body) => {
+    const { stdout } = await create(...options.split(' ').filter((one) => one !== ''));
+    expect(JSON.parse(stdout).body).toMatchObject(body);
+  });
+
   it('refuses a policy that must not be stored', async () => {
     writeFileSync(
       at('open.json'),

@@ -17,7 +17,7 @@ export interface CreateOptions extends ServiceOptions {
   readonly policy: string;
   readonly type: 'RSA-HSM' | 'EC-HSM' | 'oct-HSM';
   readonly size?: number;
-  readonly curve: string;
+  readonly curve?: string;
   readonly ops?: string[];
   readonly immutable?: boolean;
   readonly publicKey?: string;
@@ -32,7 +32,16 @@ const OPERATIONS = {
   'EC-HSM': ['sign', 'verify'],
   'oct-HSM': ['wrapKey', 'unwrapKey', 'encrypt', 'decrypt'],
 } as const;
-const SIZES = { 'RSA-HSM': 3072, 'oct-HSM': 256 } as const;
+/** What a vault lets a key do (REST API, JsonWebKeyOperation). */
+const KNOWN_OPERATIONS: readonly string[] = [
+  ...['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey', 'import', 'export'],
+];
+/** Sizes in bits by the type of key, the default first. */
+const SIZES: Readonly<Record<CreateOptions['type'], readonly number[]>> = {
+  'RSA-HSM': [3072, 2048, 4096],
+  'oct-HSM': [256, 128, 192],
+  'EC-HSM': [],
+};
 
 export async function runCreate(
   name: string,
@@ -52,14 +61,12 @@ export async function runCreate(
   if (options.info !== undefined && options.publicKey === undefined) {
     throw new ToolError('USAGE_CONFLICT', '--info needs --public-key, the file that it names');
   }
+  const shape = readShape(options);
   const services = await openServices(options);
   try {
     const vault = parseServiceHost(options.vault, 'key vault', services.listedHosts);
-    const { type } = options;
     const request = buildCreateRequest(vault, key.name, {
-      kty: type,
-      ...(type === 'EC-HSM' ? { curve: options.curve } : { keySize: options.size ?? SIZES[type] }),
-      keyOps: options.ops ?? OPERATIONS[type],
+      ...shape,
       policyText: await readStorablePolicy(options.policy),
       immutable: options.immutable === true,
     });
@@ -80,6 +87,32 @@ export async function runCreate(
   } finally {
     await services.close();
   }
+}
+
+/** Type, size, curve and operations, which must fit each other. */
+function readShape({ type, size, curve, ops }: CreateOptions) {
+  const [standard, ...others] = SIZES[type];
+  if (size !== undefined && size !== standard && !others.includes(size)) {
+    throw new ToolError('USAGE_CONFLICT', `a key of type ${type} has no size of ${size} bits`, {
+      want: SIZES[type].join(', ') || '--curve',
+    });
+  }
+  if (curve !== undefined && type !== 'EC-HSM') {
+    throw new ToolError('USAGE_CONFLICT', `a key of type ${type} has no curve`);
+  }
+  const unknown = ops?.find((one) => !KNOWN_OPERATIONS.includes(one));
+  if (unknown !== undefined) {
+    throw new ToolError('USAGE_CONFLICT', 'the vault knows no such operation', {
+      want: KNOWN_OPERATIONS.join(', '),
+      got: unknown,
+    });
+  }
+  const keySize = size ?? standard;
+  return {
+    kty: type,
+    ...(keySize === undefined ? { curve: curve ?? 'P-256' } : { keySize }),
+    keyOps: ops ?? OPERATIONS[type],
+  };
 }
 
 async function writeFiles(
