@@ -64,9 +64,11 @@ export async function findSecurityContext(
     throw error;
   });
   const parts = Object.keys(names) as (keyof SecurityContextFiles)[];
-  const texts = files ?? fromEnvironment(parts, env);
+  // As the peers: where the folder has no endorsement, the variables count, if they have one.
+  const isOlder = given === undefined && !files?.endorsement?.trim() && env[VARIABLES.endorsement];
+  const texts = files === undefined || isOlder ? fromEnvironment(parts, env) : files;
   return {
-    origin: files === undefined ? 'environment' : origin,
+    origin: texts === files ? origin : 'environment',
     files: texts,
     missing: parts.filter((part) => texts[part] === undefined).map((part) => names[part]),
   };

@@ -341,6 +341,23 @@ describe('the security context of this container', () => {
     await expect(find(await folder(), env)).rejects.toThrow(failing('FILE_NOT_FOUND'));
   });
 
+  it.each(['', '\n', undefined])(
+    'takes the variables where the endorsement is %j',
+    async (text) => {
+      const path = await folder();
+      writeFileSync(join(path, 'security-policy-base64'), 'CCCC');
+      if (text !== undefined) writeFileSync(join(path, 'reference-info-base64'), text);
+      const there = { UVM_SECURITY_CONTEXT_DIR: path, UVM_SECURITY_POLICY: 'DDDD' };
+      expect(await find(undefined, { ...there, UVM_REFERENCE_INFO: 'AAAA' })).toMatchObject({
+        origin: 'environment',
+        files: { endorsement: 'AAAA', policy: 'DDDD' },
+      });
+      const kept = { origin: path, files: { policy: 'CCCC' } };
+      expect(await find(undefined, there)).toMatchObject(kept);
+      expect(await find(path, { UVM_REFERENCE_INFO: 'AAAA' })).toMatchObject(kept);
+    },
+  );
+
   it('refuses what is no file', async () => {
     const path = await folder();
     mkdirSync(join(path, 'host-amd-cert-base64'));
