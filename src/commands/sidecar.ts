@@ -136,7 +136,7 @@ async function run(options: SidecarOptions, context: CommandContext): Promise<vo
 
 /** The information file of a key and its public key. Throws KEY_CONFIG_INVALID. */
 async function readKeyFiles(folder: string, name: string) {
-  const [{ readTextFile }, { readKeyInfo }, { join }] = await Promise.all([
+  const [{ readTextFile }, { readKeyInfo }, { join, resolve }] = await Promise.all([
     import('../io/files.js'),
     import('../keyrelease/key-provider.js'),
     import('node:path'),
@@ -148,7 +148,7 @@ async function readKeyFiles(folder: string, name: string) {
   const info = await Promise.resolve(text)
     .then((found) => readKeyInfo(found, file))
     .catch(asKeyError('invalid RSA key info file', file));
-  const path = join(folder, info.publicKeyPath);
+  const path = resolve(folder, info.publicKeyPath);
   const pem = await readTextFile(path, LIMITS.tokenBytes).catch(
     asKeyError('failed to read public key file', path),
   );

@@ -150,6 +150,10 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'key1.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
   const info = { public_key_path: 'key1.pem', kms_endpoint: host, attester_endpoint: host };
   writeFileSync(join(folder, 'key1-info.json'), JSON.stringify(info));
+  // `podseal key create` writes the path as it was given.
+  const absolute = { ...info, public_key_path: join(folder, 'key1.pem') };
+  writeFileSync(join(folder, 'absolute-info.json'), JSON.stringify(absolute));
+  writeFileSync(join(folder, 'lost-info.json'), JSON.stringify({ ...info, public_key_path: 'x' }));
   writeFileSync(join(folder, 'bad-info.json'), '{');
   sidecar = await startSidecar(standIns, ['--server-type', 'grpc', '--key-dir', folder], later);
 });
@@ -192,10 +196,21 @@ describe('the key provider', () => {
     const other = b64(JSON.stringify({ ...text, wrapped_data: b64(Buffer.alloc(384, 1)) }));
     await expect(wrapCall('UnWrapKey', unwrapInput(other))).rejects.toMatchObject({
       code: 2,
-      details: expect.stringContaining('Unwrapping failed'),
+      details: 'Unwrapping failed',
     });
     const evil = b64(JSON.stringify({ ...text, kms_endpoint: 'evil.example' }));
     await expect(wrapCall('UnWrapKey', unwrapInput(evil))).rejects.toMatchObject({ code: 3 });
+  });
+
+  it('finds the public key by an absolute path too', async () => {
+    const { keywrapresults } = await wrapCall('WrapKey', wrapInput('skr:absolute'));
+    const annotation = JSON.parse(Buffer.from(keywrapresults.annotation, 'base64').toString());
+    expect(annotation.kid).toBe('absolute');
+    const missing = wrapCall('UnWrapKey', unwrapInput(keywrapresults.annotation));
+    await expect(missing).rejects.toMatchObject({
+      code: 2,
+      details: expect.stringMatching(/^SKR failed: /),
+    });
   });
 
   it('unwraps the keys of many layers with one attestation where they come together', async () => {
@@ -226,6 +241,7 @@ describe('the key provider', () => {
     ['WrapKey', wrapInput('skr:../../etc/shadow'), 3, ''],
     ['WrapKey', wrapInput('skr:absent'), 13, 'failed to read key info file'],
     ['WrapKey', wrapInput('skr:bad'), 13, 'invalid RSA key info file'],
+    ['WrapKey', wrapInput('skr:lost'), 13, 'failed to read public key file'],
     [
       'WrapKey',
       { ...wrapInput('skr:key1'), op: 'keyunwrap' },

@@ -174,9 +174,14 @@ function answerWith(
           error instanceof ToolError ? error : new ToolError('INTERNAL', 'the key provider failed');
         onCall(name, known);
         const code = STATUS[known.code] ?? UNKNOWN;
-        const details = code === UNKNOWN ? `SKR failed: ${known.message}` : known.message;
-        callback({ code, details } as ServiceError);
+        callback({ code, details: detailsOf(known, code) } as ServiceError);
       },
     );
   };
+}
+
+/** The text of an error; it begins as that of the peers. */
+function detailsOf({ code: name, message }: ToolError, code: number): string {
+  if (name === 'DEVICE_ABSENT') return `SEV guest driver is missing: ${message}`;
+  return code === UNKNOWN && name !== 'KEY_UNWRAP_FAILED' ? `SKR failed: ${message}` : message;
 }

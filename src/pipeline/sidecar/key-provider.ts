@@ -26,6 +26,9 @@ export interface KeyProviderPorts extends ReleasePorts {
   readonly readKey: (name: string) => Promise<{ readonly info: KeyInfo; readonly pem: string }>;
 }
 
+/** Name of the scheme in annotations, whatever the size of the key. */
+const WRAP_TYPE = 'rsa_3072';
+
 /** What REPORT_DATA can hold, in bytes. */
 const REPORT_DATA_BYTES = 64;
 
@@ -47,11 +50,10 @@ export function wrapForKey(
     const key = createPublicKey(pem);
     const padding = constants.RSA_PKCS1_OAEP_PADDING;
     const wrappedData = publicEncrypt({ key, padding, oaepHash: 'sha256' }, plaintext);
-    const bits = key.asymmetricKeyDetails?.modulusLength;
     return {
       kid,
       wrappedData,
-      wrapType: `rsa_${bits}`,
+      wrapType: WRAP_TYPE,
       vault: info.vault,
       attestationService: info.attestationService,
     };
