@@ -147,3 +147,8 @@ export const manifestTexts: fc.Arbitrary<ManifestText> = fc
     });
     return { text: text.replace(/\n/g, eol), documents: documents.length, comments };
   });
+
+/** What another reader makes of a document. */
+export interface Metadata {
+  readonly metadata?: { readonly annotations?: Record<string, unknown> | null } | null;
+}
