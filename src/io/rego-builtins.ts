@@ -1,13 +1,16 @@
 /**
  * What our compiled rules call outside of their module (policies/build.mjs): regular expressions with the semantics of
- * RE2, semantic versions, and `print`. Patterns stay compiled from one evaluation to the next.
+ * RE2, semantic versions, and `print`. Patterns stay compiled from one evaluation to the next. Where the guest has the
+ * regular expressions of Rust, there is an answer only where both agree: nothing may match here that does not there.
  */
 import { createRequire } from 'node:module';
 import type { RE2JS } from 're2js';
 import type { JsonValue } from '../core/json.js';
 import { LIMITS } from '../core/limits.js';
 import { compareSemver, isSemver } from '../core/semver.js';
+import { readSharedMeaning } from '../core/shared-regex.js';
 import { compileSimpleRegex } from '../core/simple-regex.js';
+import { isAscii } from '../core/simple-regex-syntax.js';
 
 /** Functions by their name in the module; `undefined` as result is Rego's undefined. */
 export type RegoBuiltins = Readonly<
@@ -26,16 +29,28 @@ const KEPT_ANSWERS = 100;
 const compiled = keepPatterns(compileAny);
 const tested = keepPatterns((pattern) => keepAnswers(openPattern(pattern)));
 const matchers = keepPatterns(openMatcher);
+const meanings = keepPatterns(readSharedMeaning);
+
+/** Whose regular expressions the guest has: those of Go are RE2. */
+export type GuestPatterns = 'go' | 'rust';
 
 /** The functions; each printed line goes to `print`, with its line number in front. */
-export function openRegoBuiltins(print: (line: string) => void): RegoBuiltins {
+export function openRegoBuiltins(
+  print: (line: string) => void,
+  patterns: GuestPatterns = 'go',
+): RegoBuiltins {
+  const isShared = (pattern: JsonValue | undefined, text: string) => {
+    if (patterns === 'go') return true;
+    const meaning = meanings(pattern);
+    return meaning === 'any-text' || (meaning === 'ascii-text' && isAscii(text));
+  };
   return {
     'podseal.regex.match': (pattern, text) =>
-      typeof text === 'string' ? matchers(pattern)?.(text) : undefined,
+      typeof text === 'string' && isShared(pattern, text) ? matchers(pattern)?.(text) : undefined,
     'podseal.regex.find_all_string_submatch_n': (pattern, text, count) => {
-      const found = compiled(pattern);
-      const isAsked = typeof text === 'string' && typeof count === 'number';
-      return isAsked && found !== undefined ? findAll(found, text, count) : undefined;
+      if (typeof text !== 'string' || typeof count !== 'number') return undefined;
+      const found = isShared(pattern, text) ? compiled(pattern) : undefined;
+      return found === undefined ? undefined : findAll(found, text, count);
     },
     'semver.is_valid': (version) => typeof version === 'string' && isSemver(version),
     'semver.compare': (a, b) =>

@@ -76,6 +76,7 @@ async function loadPolicy(
   const policy = await openWasmModule(await files.wasm(rules), {
     name: module.name,
     memoryBytes,
+    patterns: 'rust',
     fixed: { name: DATA_ROOT, json: `{"policy_data":${parts.data}}` },
   });
   return { kind: 'loaded', policy };

@@ -1,7 +1,7 @@
 /** A module that OPA compiled to WebAssembly (policies/build.mjs), ready to be asked. */
 import { type JsonObject, type JsonValue, withoutPrototypes } from '../core/json.js';
 import type { RegoEvaluation, RegoOutcome, RegoPolicy } from '../rego/ports.js';
-import { openRegoBuiltins } from './rego-builtins.js';
+import { type GuestPatterns, openRegoBuiltins } from './rego-builtins.js';
 import { OpaInstance, type PolicyClass } from './rego-instance.js';
 
 export interface WasmModuleOptions {
@@ -11,6 +11,8 @@ export interface WasmModuleOptions {
   readonly memoryBytes: number;
   /** A member of the data document that stays as it is: its name, and its value as JSON text. */
   readonly fixed?: { readonly name: string; readonly json: string };
+  /** Whose regular expressions the guest has; absent: those of Go. */
+  readonly patterns?: GuestPatterns;
 }
 
 /**
@@ -26,11 +28,11 @@ const INPUT_GROWTH = 256;
 /** A module in memory of its own, which is started when it is first asked. */
 export async function openWasmModule(
   wasm: Uint8Array,
-  { name, memoryBytes, fixed }: WasmModuleOptions,
+  { name, memoryBytes, fixed, patterns = 'go' }: WasmModuleOptions,
 ): Promise<RegoPolicy> {
   const Policy = await importLibrary();
   const prints: string[] = [];
-  const builtins = openRegoBuiltins((line) => prints.push(`${name}:${line}`));
+  const builtins = openRegoBuiltins((line) => prints.push(`${name}:${line}`), patterns);
   const module = moduleOf(wasm);
   const dataBytes = (fixed?.json.length ?? 0) * DATA_GROWTH;
   const start = (spareBytes: number) =>

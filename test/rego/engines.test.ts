@@ -63,6 +63,20 @@ describe.each(GUESTS)('rules for $guest in both engines', ({ guest, set, probes,
     expect(verdicts).toEqual(expect.arrayContaining(['allow', 'deny']));
   });
 
+  it.each([
+    ['^/a', 'allow'],
+    ['^\\Q/a\\E', 'deny'],
+    ['^\\57a', 'deny'],
+    ['^/a{', 'deny'],
+    ['^[/&&a]', 'deny'],
+  ])('pattern %s of the settings: %s', async (pattern, verdict) => {
+    const common = { sfprefix: '^x', cpath: '/c', mount_source_cpath: '/c' };
+    const data = { common, request_defaults: { CopyFileRequest: [pattern] } };
+    const ask = await openBoth(rules, data, guest);
+    const request = { path: '/a{', file_type: 'Regular', file_mode: 0o100000 };
+    expect(ask((session) => session.receive('CopyFileRequest', request))).toBe(verdict);
+  });
+
   it.each(readRuleCases(guest))('$id', async (row) => {
     const ask = await openBoth(rules, row.data, guest);
     for (const { kind, input } of row.before)
