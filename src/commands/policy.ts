@@ -57,7 +57,10 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
   addOutputOptions(addImageOptions(command, true))
     .option('--print', 'print the policy texts alone; write nothing')
     .option('--base64', 'print the annotation values, one per line; write nothing')
-    .option('--check', 'write nothing; exit 11 if the manifest holds other policies than these')
+    .option(
+      '--check',
+      'write nothing; exit 11 if the manifest holds other policies than these, 3 if no workload gets one',
+    )
     .option('-o, --output <file>', 'write the manifest here instead of in place')
     .addHelpText(
       'after',

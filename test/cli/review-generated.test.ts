@@ -259,4 +259,29 @@ describe('podseal policy --check', () => {
     expect(stderr).toContain('[MANIFEST_NOT_EDITABLE]');
     expect(stderr).toContain('podseal diff');
   });
+
+  it.each(['aks', 'kata', 'vn2'])(
+    'target %s: finding nothing to check is no success',
+    async (target) => {
+      const { run, write } = folder();
+      write('service.yaml', 'apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {}\n');
+      const args = ['policy', 'service.yaml', '--target', target] as const;
+      for (const more of [[], ['--json']]) {
+        const { status, stdout, stderr } = await run(...args, '--check', ...more);
+        expect([status, stdout]).toEqual([3, '']);
+        expect(stderr).toContain('no workload gets a policy [MANIFEST_INVALID]');
+      }
+      const written = await run(...args);
+      expect([written.status, written.stderr]).toEqual([
+        0,
+        expect.stringContaining('[no-workload]'),
+      ]);
+    },
+  );
+
+  it('says so in its help', async () => {
+    const { run } = folder();
+    const { stdout } = await run('policy', '--help');
+    expect(stdout.replace(/\s+/g, ' ')).toContain('3 if no workload gets one');
+  });
 });

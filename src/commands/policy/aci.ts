@@ -35,7 +35,7 @@ export async function runAci(
   const { policies, fragmentsOf } = await generate(run, groups);
   terminal.progressDone();
   if (run.options.selfCheck !== false) await selfCheck(policies, fragmentsOf, terminal);
-  if (policies.length === 0) {
+  if (policies.length === 0 && run.options.check !== true) {
     terminal.notice({
       code: 'no-workload',
       message: 'no workload of the manifest gets a policy',

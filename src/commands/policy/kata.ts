@@ -133,12 +133,11 @@ interface Delivery extends PolicyRun {
 
 /** Compares what the manifests hold with the policies; nothing is written. */
 async function check(delivery: Delivery): Promise<void> {
-  const { files, request, policies, terminal } = delivery;
+  const { files, request, policies } = delivery;
   const [{ checkedKataPolicies }, { printCheck }] = await Promise.all([
     import('../../pipeline/review.js'),
     import('./check.js'),
   ]);
-  warnOfNone(policies, terminal);
   const manifests = request.inputs.slice(0, files.length);
   await printCheck(checkedKataPolicies(manifests, policies), delivery);
 }
