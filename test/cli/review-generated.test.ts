@@ -269,7 +269,8 @@ describe('podseal policy --check', () => {
       for (const more of [[], ['--json']]) {
         const { status, stdout, stderr } = await run(...args, '--check', ...more);
         expect([status, stdout]).toEqual([3, '']);
-        expect(stderr).toContain('no workload gets a policy [MANIFEST_INVALID]');
+        expect(stderr).toContain('MANIFEST_INVALID');
+        expect(stderr).toContain('service.yaml: no workload gets a policy');
       }
       const written = await run(...args);
       expect([written.status, written.stderr]).toEqual([
