@@ -47,12 +47,21 @@ const TEE = 'x-ms-isolation-tee.';
 
 /** Prefix of the claims of Intel SGX enclaves, which other key release policies name. */
 const SGX = 'x-ms-sgx-';
+const ENCLAVE: Readonly<Record<string, ClaimKind>> = {
+  'x-ms-sgx-is-debuggable': 'boolean',
+  'x-ms-sgx-mrenclave': { hexDigits: 64 },
+  'x-ms-sgx-mrsigner': { hexDigits: 64 },
+  'x-ms-sgx-product-id': 'number',
+  'x-ms-sgx-svn': 'number',
+  'x-ms-sgx-collateral': 'object',
+};
 
 /** The kind of a claim by its name, dotted names included; undefined for a claim that the service never emits. */
 export function claimKind(name: string): ClaimKind | undefined {
   const inner = name.startsWith(TEE) ? name.slice(TEE.length) : name;
   if (Object.hasOwn(SNP, inner)) return SNP[inner];
   if (Object.hasOwn(TOKEN, name)) return TOKEN[name];
+  if (Object.hasOwn(ENCLAVE, name)) return ENCLAVE[name];
   if (name.startsWith(SGX) || OPEN_OBJECTS.some((prefix) => name.startsWith(prefix))) return 'text';
   return undefined;
 }
@@ -63,4 +72,8 @@ export function plainClaim(name: string): string {
 }
 
 /** Names of all claims with a fixed meaning, for a remedy that names the nearest. */
-export const CLAIM_NAMES: readonly string[] = [...Object.keys(SNP), ...Object.keys(TOKEN)];
+export const CLAIM_NAMES: readonly string[] = [
+  ...Object.keys(SNP),
+  ...Object.keys(TOKEN),
+  ...Object.keys(ENCLAVE),
+];

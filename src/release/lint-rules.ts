@@ -26,7 +26,13 @@ export const LINT = {
     'release-debuggable',
     'critical',
     'an entry holds for debuggable guests, whose memory the host can read',
-    'Require x-ms-sevsnpvm-is-debuggable equals "false".',
+    'Require x-ms-sevsnpvm-is-debuggable (x-ms-sgx-is-debuggable for enclaves) equals "false".',
+  ),
+  noEnclave: rule(
+    'release-no-enclave',
+    'critical',
+    'an entry holds for any enclave',
+    'Add the condition x-ms-sgx-mrenclave equals the measurement, or x-ms-sgx-mrsigner equals the signer, with x-ms-sgx-product-id.',
   ),
   noCompliance: rule(
     'release-no-compliance-status',

@@ -41,6 +41,7 @@ export function blockingFindings(findings: readonly Finding[]): readonly Finding
   const blocking: readonly string[] = [
     LINT.noHostData,
     LINT.zeroHostData,
+    LINT.noEnclave,
     LINT.debuggable,
     LINT.authorityForm,
     LINT.unsure,
@@ -64,7 +65,8 @@ class Linter {
   entry(entry: AuthorityNode): void {
     this.authority(entry);
     const sgx = requires(entry, (node) => node.claim.startsWith('x-ms-sgx-'));
-    if (!sgx) this.guest(entry);
+    if (sgx) this.enclave(entry);
+    else this.guest(entry);
     for (const node of claimsOf(entry)) this.claim(node);
     this.contradictions(entry);
   }
@@ -78,30 +80,34 @@ class Linter {
     }
   }
 
+  /** What every entry for SGX enclaves must require. */
+  private enclave(entry: AuthorityNode): void {
+    const { path } = entry;
+    const identities = ['x-ms-sgx-mrenclave', 'x-ms-sgx-mrsigner'];
+    if (!requires(entry, (node) => node.operator === 'equals' && identities.includes(node.claim))) {
+      this.report(LINT.noEnclave, path, 'no condition names the enclave or its signer');
+    }
+    if (!requiresEqual(entry, 'x-ms-sgx-is-debuggable', 'false')) {
+      this.report(LINT.debuggable, path, 'no condition refuses debuggable enclaves');
+    }
+  }
+
   /** What every entry for SNP guests must require. */
   private guest(entry: AuthorityNode): void {
-    const requiresEqual = (claim: string, test: (value: string) => boolean = () => true) =>
-      requires(
-        entry,
-        (node) =>
-          plainClaim(node.claim) === claim &&
-          node.operator === 'equals' &&
-          test(String(node.value)),
-      );
     const { path } = entry;
-    if (!requiresEqual(HOST_DATA)) {
+    if (!requiresEqual(entry, HOST_DATA)) {
       this.report(LINT.noHostData, path, 'no condition binds HOST_DATA to a measurement');
     }
-    if (!requiresEqual('x-ms-sevsnpvm-is-debuggable', (value) => value === 'false')) {
+    if (!requiresEqual(entry, 'x-ms-sevsnpvm-is-debuggable', 'false')) {
       this.report(LINT.debuggable, path, 'no condition refuses debuggable guests');
     }
-    if (!requiresEqual('x-ms-compliance-status')) {
+    if (!requiresEqual(entry, 'x-ms-compliance-status')) {
       this.report(LINT.noCompliance, path, 'no condition names the compliance status');
     }
-    if (!requiresEqual('x-ms-attestation-type')) {
+    if (!requiresEqual(entry, 'x-ms-attestation-type')) {
       this.report(LINT.noAttestationType, path, 'no condition names the attestation type');
     }
-    if (!requiresEqual('x-ms-sevsnpvm-vmpl')) {
+    if (!requiresEqual(entry, 'x-ms-sevsnpvm-vmpl')) {
       this.report(LINT.noVmpl, path, 'no condition names the VMPL');
     }
   }
@@ -195,6 +201,17 @@ function requires(node: ConditionNode, test: (node: ClaimNode) => boolean): bool
   const { kind, conditions } = node;
   if (kind === 'allOf') return conditions.some((condition) => requires(condition, test));
   return conditions.every((condition) => requires(condition, test));
+}
+
+/** True if the node can hold only where the claim equals `value`, or any value. */
+function requiresEqual(entry: ConditionNode, claim: string, value?: string): boolean {
+  return requires(
+    entry,
+    (node) =>
+      plainClaim(node.claim) === claim &&
+      node.operator === 'equals' &&
+      (value ?? String(node.value)) === String(node.value),
+  );
 }
 
 function claimsOf(node: ConditionNode): readonly ClaimNode[] {

@@ -20,6 +20,12 @@ const good = buildReleasePolicy({
 });
 const GOOD = good.anyOf[0]!.allOf;
 
+const ENCLAVE = [
+  { claim: 'x-ms-sgx-mrsigner', equals: A },
+  { claim: 'x-ms-sgx-is-debuggable', equals: 'false' },
+  { claim: 'x-ms-sgx-product-id', equals: '1' },
+];
+
 const lint = (conditions: readonly object[], authority = AUTHORITY, kind = 'allOf') => {
   const value = { version: '1.0.0', anyOf: [{ authority, [kind]: conditions }] };
   return lintReleasePolicy(readReleasePolicyValue(value as unknown as JsonValue, 'p'), 'p');
@@ -70,6 +76,21 @@ describe('lint', () => {
     ]);
     const nested = GOOD.map((one) => ({ ...one, claim: `x-ms-isolation-tee.${one.claim}` }));
     expect(idsOf(nested)).toEqual([]);
+  });
+
+  it.each([
+    [ENCLAVE, []],
+    [ENCLAVE.with(0, { claim: 'x-ms-sgx-mrenclave', equals: A }), []],
+    [ENCLAVE.slice(1), ['release-no-enclave']],
+    [ENCLAVE.slice(0, 1), ['release-debuggable']],
+    [ENCLAVE.with(1, { claim: 'x-ms-sgx-is-debuggable', equals: 'true' }), ['release-debuggable']],
+    [ENCLAVE.with(0, { claim: 'x-ms-sgx-mrsigner', notEquals: A }), ['release-no-enclave']],
+    [ENCLAVE.with(0, { claim: 'x-ms-sgx-mrsigner', equals: 'AB' }), ['release-hex-form']],
+  ])('of an enclave %j: %j', (conditions, ids) => {
+    const found = lint(conditions).filter(({ id }) => id !== 'release-later-operator');
+    expect(found.map(({ id }) => id)).toEqual(ids);
+    const blocks = ids.some((id) => id !== 'release-hex-form');
+    expect(blockingFindings(found).length > 0).toBe(blocks);
   });
 
   it('judges what an entry requires as a whole', () => {
