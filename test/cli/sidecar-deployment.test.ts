@@ -103,9 +103,19 @@ describe('the Dockerfile', () => {
   const lines = read('Dockerfile').split('\n');
   const ofKind = (kind: string) => lines.filter((line) => line.startsWith(`${kind} `));
 
+  const copies = ofKind('COPY').filter((line) => !line.includes('--from='));
+  const sources = copies.flatMap((line) => line.split(' ').slice(1, -1));
+
+  it('gets from the repository what it copies and nothing else', () => {
+    const rules = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n').slice(1, -1);
+    expect(rules[0]).toBe('*');
+    const letIn = rules.filter((rule) => rule.startsWith('!')).map((rule) => rule.slice(1));
+    // A folder is let in for the one file in it that is.
+    expect(rules).toContain('native/*');
+    expect(new Set(letIn.filter((path) => path !== 'native'))).toEqual(new Set(sources));
+  });
+
   it('copies what exists or what the build makes', () => {
-    const copies = ofKind('COPY').filter((line) => !line.includes('--from='));
-    const sources = copies.flatMap((line) => line.split(' ').slice(1, -1));
     expect(sources.length).toBeGreaterThan(3);
     const absent = sources.filter((source) => !existsSync(join(ROOT, source)));
     expect(absent.filter((source) => !BUILT.includes(source))).toEqual([]);
