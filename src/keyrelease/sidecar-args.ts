@@ -37,6 +37,9 @@ export function readSidecarObject(value: JsonObject): SidecarArgs {
   const certificates = readSource(value.certcache);
   const clientId = textAt(value.identity, 'client_id');
   const userAgent = textAt(value.maaconfig, 'user_agent');
+  if (userAgent !== undefined && !HEADER_TEXT.test(userAgent)) {
+    throw invalid('has a user_agent that no header can hold');
+  }
   return {
     ...(certificates === undefined ? {} : { certificates }),
     ...(clientId === undefined ? {} : { clientId }),
@@ -56,19 +59,27 @@ function readSource(value: JsonValue | undefined): CertificateSource | undefined
       got: name?.slice(0, 100) ?? 'nothing',
     });
   }
-  if (
-    endpoint !== undefined &&
-    !/^[A-Za-z0-9.-]+(:[0-9]+)?(\/[A-Za-z0-9._~/-]*)?$/.test(endpoint)
-  ) {
+  if (endpoint !== undefined && !(ENDPOINT.test(endpoint) && URL.canParse(`http://${endpoint}`))) {
     throw invalid('has an endpoint that is not HOST/PATH', { got: endpoint.slice(0, 200) });
   }
+  const part = (member: string) => {
+    const text = textAt(value, member) ?? '';
+    if (URL_PART.test(text)) return text;
+    throw invalid(`has a member ${member} that no URL can hold`, { got: text.slice(0, 200) });
+  };
   return completeCertificateSource(kind, {
     endpoint: endpoint ?? '',
-    teeType: textAt(value, 'tee_type') ?? '',
-    apiVersion: textAt(value, 'api_version') ?? '',
-    clientId: textAt(value, 'client_id') ?? '',
+    teeType: part('tee_type'),
+    apiVersion: part('api_version'),
+    clientId: part('client_id'),
   });
 }
+
+const ENDPOINT = /^[A-Za-z0-9.-]+(:[0-9]+)?(\/[A-Za-z0-9._~/-]*)?$/;
+/** A segment of a path, or `NAME=VALUE` of a query. */
+const URL_PART = /^[A-Za-z0-9._~=-]{0,200}$/;
+/** What a header can hold. */
+const HEADER_TEXT = /^[\x20-\x7e]{1,500}$/;
 
 /** The text at a member; absent, null and empty are the same. */
 function textAt(value: JsonValue | undefined, name: string): string | undefined {

@@ -182,6 +182,7 @@ describe('the API', () => {
       { akv_endpoint: `https://${standIns.host}` },
       { akv_endpoint: 'kv.vault.azure.net:99999' },
       { access_token: 7 },
+      { access_token: 'a\nb' },
       { maa_endpoint: 'evil.example' },
       { kid: '../x' },
       { kid: 'a?b' },

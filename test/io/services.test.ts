@@ -234,6 +234,14 @@ describe('identities', () => {
     expect(JSON.stringify(error)).not.toContain('swordfish');
   });
 
+  it.each(['x', 'http://', 'https://h:99999/', 'file:///x'])(
+    'refuse the endpoint %s',
+    async (url) => {
+      const env = { IDENTITY_ENDPOINT: url, IDENTITY_HEADER: 'h' };
+      await expect(identity({ env })('r')).rejects.toThrow(failing('IDENTITY_FAILED'));
+    },
+  );
+
   it('refuse an authority that is no https host', async () => {
     const env = {
       AZURE_CLIENT_ID: 'c',

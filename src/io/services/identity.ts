@@ -66,6 +66,12 @@ const SOURCES: Readonly<Record<Exclude<IdentitySource, 'auto'>, Source>> = {
   async endpoint(resource, options) {
     const { env, clientId, requests } = options;
     const endpoint = required(env, 'IDENTITY_ENDPOINT');
+    if (!/^https?:/.test(endpoint) || !URL.canParse(endpoint)) {
+      throw new ToolError('IDENTITY_FAILED', 'the variable IDENTITY_ENDPOINT is no address', {
+        want: 'http://HOST/PATH',
+        got: endpoint.slice(0, 200),
+      });
+    }
     const header = required(env, 'IDENTITY_HEADER');
     const request = requests.buildIdentityEndpointRequest(endpoint, header, resource, clientId);
     return await ask(options, request);

@@ -105,7 +105,9 @@ async function attestCombined(context: ApiContext, input: JsonObject): Promise<o
 
 async function release({ ports }: ApiContext, input: JsonObject): Promise<object> {
   const accessToken = input.access_token ?? '';
-  if (typeof accessToken !== 'string') throw invalid('the member access_token is not a text');
+  if (typeof accessToken !== 'string' || !/^[\x21-\x7e]*$/.test(accessToken)) {
+    throw invalid('the member access_token is not a token');
+  }
   const key = await releaseKey(ports, {
     attestationService: host(input, 'maa_endpoint'),
     vault: host(input, 'akv_endpoint'),
