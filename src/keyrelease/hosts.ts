@@ -47,7 +47,7 @@ export function parseServiceHost(text: string, kind: ServiceKind, listed: Listed
   const host = lowerAscii(text)
     .replace(/^https:\/\//, '')
     .replace(/\/$/, '');
-  if (listed.includes(host)) return host;
+  if (listed.includes(host) && isAuthority(host)) return host;
   const domains = DOMAINS[kind];
   const name = host.replace(/:.*$/, '');
   const known = domains.some((suffix) => name.endsWith(suffix) && name.length > suffix.length);
@@ -58,6 +58,10 @@ export function parseServiceHost(text: string, kind: ServiceKind, listed: Listed
     hints: ['no token and no report leave for a host that is neither Azure\u2019s nor listed'],
   });
 }
+
+/** True for `HOST[:PORT]` of any kind: names without domain and IP addresses, as users list them. */
+const isAuthority = (host: string) =>
+  /^[^/?#@\\\s]+$/.test(host) && URL.canParse(`https://${host}`);
 
 /** Letters of other alphabets stay, also those whose lower case is an ASCII letter (the Kelvin sign). */
 const lowerAscii = (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());

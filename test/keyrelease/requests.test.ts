@@ -52,6 +52,19 @@ describe('hosts', () => {
     ),
   );
 
+  it.each(['h:99999', 'h/x', 'u@h', 'h?x', 'h#x', 'h h', '[::1', 'h\\x'])(
+    'refuses %j, even if it is listed',
+    (host) => {
+      expect(() => parseServiceHost(host, 'key vault', [host])).toThrow(
+        refusal('SERVICE_HOST_REFUSED'),
+      );
+    },
+  );
+
+  it.each(['localhost:8443', '127.0.0.1', '[::1]:8443', 'vault'])('may be %s if listed', (host) =>
+    expect(parseServiceHost(host, 'key vault', [host])).toBe(host),
+  );
+
   it('have ports that a URL can have', () => {
     for (const port of [1, 9999, 10_000, 59_999, 64_999, 65_499, 65_529, 65_535]) {
       const host = `kv.vault.azure.net:${port}`;
