@@ -38,6 +38,33 @@ const DEFAULTS: Readonly<Record<CertificateSourceKind, Omit<CertificateSource, '
   },
 };
 
+/** What AMD's service is asked for: levels by their byte in a TCB, and how much of the chip ID counts. */
+interface Product {
+  readonly bytes: readonly (readonly [string, number])[];
+  readonly chipDigits: number;
+}
+
+/** Milan and Genoa; levels in the order of the peers. */
+const MILAN: Product = {
+  bytes: [
+    ['ucodeSPL', 7],
+    ['snpSPL', 6],
+    ['teeSPL', 1],
+    ['blSPL', 0],
+  ],
+  chipDigits: 128,
+};
+const TURIN: Product = {
+  bytes: [
+    ['fmcSPL', 0],
+    ['blSPL', 1],
+    ['teeSPL', 2],
+    ['snpSPL', 3],
+    ['ucodeSPL', 7],
+  ],
+  chipDigits: 16,
+};
+
 /** A source with the defaults of its kind for what is empty or absent. */
 export function completeCertificateSource(
   kind: CertificateSourceKind,
@@ -53,7 +80,7 @@ export function completeCertificateSource(
   };
 }
 
-/** TCB of a report or of THIM: 64 bits; microcode, SNP, TEE and boot loader levels are bytes 7, 6, 1 and 0 of it. */
+/** TCB of a report or of THIM: 64 bits; the microcode's level is byte 7 of it, the others stand where the product has them. */
 export type Tcb = bigint;
 
 /** The TCB in a hex text, most significant digit first, as THIM writes `tcbm`. Throws CERTIFICATE_SOURCE_INVALID. */
@@ -84,10 +111,10 @@ export function buildCertificateRequest(
     const path = `${teeType}/certificates/${chipId}/${printTcb(tcb)}`;
     return { url: `https://${endpoint}/${path}?${apiVersion}&${clientId}`, headers: {} };
   }
-  const level = (byte: number) => (tcb >> BigInt(8 * byte)) & 0xffn;
-  const query = `ucodeSPL=${level(7)}&snpSPL=${level(6)}&teeSPL=${level(1)}&blSPL=${level(0)}`;
+  const { bytes, chipDigits } = teeType === 'Turin' ? TURIN : MILAN;
+  const levels = bytes.map(([name, byte]) => `${name}=${(tcb >> BigInt(8 * byte)) & 0xffn}`);
   return {
-    url: `https://${endpoint}/${teeType}/${chipId}?${query}`,
+    url: `https://${endpoint}/${teeType}/${chipId.slice(0, chipDigits)}?${levels.join('&')}`,
     chainUrl: `https://${endpoint}/${teeType}/cert_chain`,
     headers: {},
   };

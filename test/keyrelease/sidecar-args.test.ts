@@ -12,6 +12,17 @@ describe('certificate sources', () => {
   it.each(['', 'g', '12345678901234567', '0x12', '-1'])('refuse the TCB %j', (text) =>
     expect(() => parseTcb(text)).toThrow(refusal('CERTIFICATE_SOURCE_INVALID')),
   );
+  it.each([
+    ['Milan', 'ab'.repeat(64), 'ucodeSPL=8&snpSPL=7&teeSPL=2&blSPL=1'],
+    ['Genoa', 'ab'.repeat(64), 'ucodeSPL=8&snpSPL=7&teeSPL=2&blSPL=1'],
+    ['Turin', 'ab'.repeat(8), 'fmcSPL=1&blSPL=2&teeSPL=3&snpSPL=4&ucodeSPL=8'],
+  ])('ask AMD for a %s by its own levels', (teeType, chip, query) => {
+    const source = completeCertificateSource('AMD', { teeType });
+    const request = buildCertificateRequest(source, 'ab'.repeat(64), 0x0807060504030201n);
+    const service = `https://kdsintf.amd.com/vcek/v1/${teeType}`;
+    expect(request.url).toBe(`${service}/${chip}?${query}`);
+    expect(request.chainUrl).toBe(`${service}/cert_chain`);
+  });
   it('write every digit of the TCB', () => {
     const source = completeCertificateSource('AzCache', {});
     const { url } = buildCertificateRequest(source, 'ab'.repeat(64), 0x07n);
