@@ -108,7 +108,7 @@ export const LINT = {
   ),
   oldVersion: rule(
     'release-old-version',
-    'low',
+    'high',
     'a policy of an old version',
     'Write version "1.0.0".',
   ),

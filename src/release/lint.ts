@@ -36,7 +36,7 @@ export function lintReleasePolicy(policy: ReleasePolicyDocument, file: string): 
   return sortFindings(lint.findings);
 }
 
-/** Findings that forbid to store a policy: what holds for too many guests, or is not documented. */
+/** Findings that forbid to store a policy: what holds for too many guests, is of an old form, or is not documented. */
 export function blockingFindings(findings: readonly Finding[]): readonly Finding[] {
   const blocking: readonly string[] = [
     LINT.noHostData,
@@ -44,6 +44,7 @@ export function blockingFindings(findings: readonly Finding[]): readonly Finding
     LINT.noEnclave,
     LINT.debuggable,
     LINT.authorityForm,
+    LINT.oldVersion,
     LINT.unsure,
   ].map(({ id }) => id);
   return findings.filter(({ id }) => blocking.includes(id));

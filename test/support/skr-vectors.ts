@@ -71,6 +71,9 @@ export interface ReleaseAnswerFile {
   readonly cases: readonly (Named & {
     readonly response: JsonObject;
     readonly verdict: 'accept' | 'reject';
+    /** What was asked for besides the key of the file. */
+    readonly enc?: string;
+    readonly nonce?: string;
     readonly jwk?: JsonObject;
   })[];
 }
@@ -88,7 +91,9 @@ export interface ReleasePolicyFile {
 export interface ImportFile {
   readonly cases: readonly (Named & {
     readonly config: JsonObject;
-    readonly key_hex: string;
+    /** A symmetric key, or a private one. */
+    readonly key_hex?: string;
+    readonly private_key_pem?: string;
     readonly method: string;
     readonly url: string;
     readonly headers: Readonly<Record<string, string>>;
@@ -135,6 +140,8 @@ export interface KeyProviderFile {
     readonly wrapped_len?: number;
     readonly json?: JsonObject | string;
     readonly key_info?: Readonly<Record<string, string>>;
+    readonly private_key_pem?: string;
+    readonly plaintext_b64?: string;
     readonly error?: true;
   })[];
 }
