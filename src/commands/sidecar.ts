@@ -75,7 +75,7 @@ export function addSidecarCommand(program: Command, context: CommandContext): Co
         'key pairs kept ready: each serves all releases that come together',
       )
         .argParser(parseCount)
-        .default(8),
+        .default(16),
     )
     .option('--key-dir <dir>', 'folder of KEY-info.json files for WrapKey', '.');
   addLogOptions(addGuestOptions(command))

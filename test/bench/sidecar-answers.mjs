@@ -78,14 +78,32 @@ export function makeIdentity() {
   return (_, path) => (path.startsWith('/metadata/identity/') ? token : undefined);
 }
 
-/** An attestation service that vouches for whatever runtime data it gets. */
-export function makeAttestation(host) {
+/** Attestation services that vouch for whatever runtime data they get, and how often they did so. */
+export function makeAttestations() {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const { n, e } = publicKey.export({ format: 'jwk' });
   const jwks = JSON.stringify({ keys: [{ kty: 'RSA', use: 'sig', kid: 'key', n, e }] });
   const header = encode('{"alg":"RS256","kid":"key","typ":"JWT"}');
+  let asked = 0;
+  const make = (host) => {
+    const claims = printClaims(host);
+    return (method, path, body) => {
+      if (path === '/certs') return jwks;
+      if (method !== 'POST' || !path.startsWith('/attest/')) return undefined;
+      asked += 1;
+      const { runtimeData } = JSON.parse(body);
+      const runtime = Buffer.from(runtimeData.data, 'base64url').toString();
+      const input = `${header}.${encode(`${claims},"x-ms-runtime":${runtime}}`)}`;
+      return JSON.stringify({ token: `${input}.${signRs256(input, privateKey)}` });
+    };
+  };
+  return { make, asked: () => asked };
+}
+
+/** The claims without the last one and the closing brace. */
+function printClaims(host) {
   const now = Math.floor(Date.now() / 1000);
-  const claims = JSON.stringify({
+  return JSON.stringify({
     iss: `https://${host}`,
     exp: now + 8 * 3600,
     nbf: now - 60,
@@ -94,14 +112,6 @@ export function makeAttestation(host) {
     'x-ms-sevsnpvm-hostdata': HOST_DATA.toString('hex'),
     'x-ms-sevsnpvm-is-debuggable': false,
   }).slice(0, -1);
-  return (method, path, body) => {
-    if (path === '/certs') return jwks;
-    if (method !== 'POST' || !path.startsWith('/attest/')) return undefined;
-    const { runtimeData } = JSON.parse(body);
-    const runtime = Buffer.from(runtimeData.data, 'base64url').toString();
-    const input = `${header}.${encode(`${claims},"x-ms-runtime":${runtime}}`)}`;
-    return JSON.stringify({ token: `${input}.${signRs256(input, privateKey)}` });
-  };
 }
 
 /** A vault of `count` keys that releases each of them to whoever has a token. */
@@ -133,11 +143,20 @@ export function makeVault(host, { chain, signingKey }, count) {
 
 const ENC = 'CKM_RSA_AES_KEY_WRAP';
 
-/** The key wrapped for the key in the token. */
-function wrap({ material }, token) {
+let last = { token: '', key: undefined };
+
+/** The key in a token: the last one is kept, since many releases may have the same. */
+function keyIn(token) {
+  if (token === last.token) return last.key;
   const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
   const [{ n, e }] = claims['x-ms-runtime'].keys;
-  const key = createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' });
+  last = { token, key: createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' }) };
+  return last.key;
+}
+
+/** The key wrapped for the key in the token. */
+function wrap({ material }, token) {
+  const key = keyIn(token);
   const kek = randomBytes(32);
   const padding = constants.RSA_PKCS1_OAEP_PADDING;
   const first = publicEncrypt({ key, padding, oaepHash: 'sha1' }, kek);

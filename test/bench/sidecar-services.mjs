@@ -1,5 +1,5 @@
 // The services that the benchmark's side-car needs, as a process of their own: device, identity endpoint, attestation
-// service and vault with one key per release, each answer 50 ms late. Unlike the strict stand-ins of a rehearsal they
+// services and a vault with one key per release, each answer 50 ms late. Unlike the strict stand-ins of a rehearsal they
 // believe all that they are told, and all is made ahead that does not depend on a request: what they compute is taken
 // from the processors that the side-car could have. Tells its parent where they are.
 
@@ -7,10 +7,10 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
-import { makeAttestation, makeIdentity, makeMachine, makeVault } from './sidecar-answers.mjs';
+import { makeAttestations, makeIdentity, makeMachine, makeVault } from './sidecar-answers.mjs';
 import { makeAuthority } from './sidecar-authority.mjs';
 
-const [folder, keyCount, delay] = process.argv.slice(2);
+const [folder, keyCount, serviceCount, delay] = process.argv.slice(2);
 const authority = makeAuthority('localhost');
 
 /** Answers of `handle` (method, path, body -> JSON text, undefined for a path that is not there), late. */
@@ -37,21 +37,32 @@ async function serve(tls, handle) {
   return server.address().port;
 }
 
-let attest;
+/** Attestation services, each with a name of its own; they share a signing key. */
+async function serveAttestations(count) {
+  const { make, asked } = makeAttestations();
+  const hosts = [];
+  for (let index = 0; index < count; index += 1) {
+    let handle;
+    const host = `localhost:${await serve(true, (...request) => handle(...request))}`;
+    handle = make(host);
+    hosts.push(host);
+  }
+  return { hosts, asked };
+}
+
 let release;
-const attestation = `localhost:${await serve(true, (...request) => attest(...request))}`;
+const { hosts: attestations, asked } = await serveAttestations(Number(serviceCount));
 const vault = `localhost:${await serve(true, (...request) => release(...request))}`;
 const machine = await makeMachine(Number(keyCount));
 const identity = makeIdentity();
 const port = await serve(false, (...request) => machine(...request) ?? identity(...request));
-attest = makeAttestation(attestation);
 const { keys, handle } = makeVault(vault, authority, Number(keyCount));
 release = handle;
 
 const caFile = join(folder, 'ca.pem');
 writeFileSync(caFile, authority.root);
-process.send({ attestation, vault, machine: `http://127.0.0.1:${port}`, caFile, keys });
+process.send({ attestations, vault, machine: `http://127.0.0.1:${port}`, caFile, keys });
 process.on('message', (message) => {
-  if (message === 'usage') process.send({ usage: process.cpuUsage() });
+  if (message === 'usage') process.send({ usage: process.cpuUsage(), attested: asked() });
 });
 process.once('disconnect', () => process.exit());

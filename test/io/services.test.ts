@@ -389,10 +389,10 @@ describe('the key pool', () => {
     const pool = openKeyPool(1);
     await pool.filled();
     await pool.take();
-    vi.advanceTimersByTime(900);
+    vi.advanceTimersByTime(4_000);
     await pool.take();
     expect(vi.getTimerCount()).toBe(1);
-    vi.advanceTimersByTime(100);
+    vi.advanceTimersByTime(1_000);
     expect(vi.getTimerCount()).toBe(0);
     pool.close();
   });

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { WrappingKey } from '../../keyrelease/ports.js';
 
 /** Milliseconds from a taken pair until the pool is filled again: the releases that the pair is for would be slowed down. */
-const REFILL_MS = 1_000;
+const REFILL_MS = 5_000;
 
 const generate = promisify(generateKeyPair);
 const newPair = (): Promise<WrappingKey> =>
