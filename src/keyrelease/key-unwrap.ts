@@ -2,7 +2,13 @@
  * CKM_RSA_AES_KEY_WRAP and its SHA-256/384 forms: an AES key under RSA-OAEP, and the released key under that AES key by
  * AES key wrap with padding (RFC 5649). Everything comes from the network: any deviation is refused, none crashes.
  */
-import { constants, createDecipheriv, type KeyObject, privateDecrypt } from 'node:crypto';
+import {
+  constants,
+  createDecipheriv,
+  type KeyObject,
+  privateDecrypt,
+  webcrypto,
+} from 'node:crypto';
 
 /** Hash of OAEP and of its mask generation, by the name of the mechanism. */
 export const WRAP_ALGORITHMS = {
@@ -46,18 +52,69 @@ export function unwrapReleasedKey(
   ciphertext: Uint8Array,
   key: KeyObject,
 ): Buffer | undefined {
-  const rsaBytes = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
-  if (key.asymmetricKeyType !== 'rsa' || ciphertext.length <= rsaBytes) return undefined;
-  let kek: Buffer;
+  const parts = splitCiphertext(ciphertext, key);
+  if (parts === undefined) return undefined;
+  const padding = constants.RSA_PKCS1_OAEP_PADDING;
   try {
-    kek = privateDecrypt(
-      { key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: WRAP_ALGORITHMS[algorithm] },
-      ciphertext.subarray(0, rsaBytes),
-    );
+    const oaepHash = WRAP_ALGORITHMS[algorithm];
+    return finishUnwrap(privateDecrypt({ key, padding, oaepHash }, parts.rsa), parts.aes);
   } catch {
     return undefined;
   }
-  const released = unwrapAesKwp(kek, ciphertext.subarray(rsaBytes));
+}
+
+/** As unwrapReleasedKey; the costly part runs on another thread while this one serves others. */
+export async function unwrapReleasedKeyAside(
+  algorithm: WrapAlgorithm,
+  ciphertext: Uint8Array,
+  key: KeyObject,
+): Promise<Buffer | undefined> {
+  const parts = splitCiphertext(ciphertext, key);
+  if (parts === undefined) return undefined;
+  try {
+    const opened = await openKey(key, HASHES[WRAP_ALGORITHMS[algorithm]]);
+    const kek = await webcrypto.subtle.decrypt({ name: 'RSA-OAEP' }, opened, parts.rsa);
+    return finishUnwrap(Buffer.from(kek), parts.aes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names of the hashes in Web Cryptography. */
+const HASHES = { sha1: 'SHA-1', sha256: 'SHA-256', sha384: 'SHA-384' } as const;
+type HashName = (typeof HASHES)[keyof typeof HASHES];
+
+/** Private keys as Web Cryptography has them, for one hash each: a key serves all releases of one attestation. */
+const openedKeys = new WeakMap<KeyObject, Map<HashName, Promise<webcrypto.CryptoKey>>>();
+
+function openKey(key: KeyObject, hash: HashName): Promise<webcrypto.CryptoKey> {
+  const known = openedKeys.get(key) ?? new Map<HashName, Promise<webcrypto.CryptoKey>>();
+  openedKeys.set(key, known);
+  const opened = known.get(hash) ?? importKey(key, hash);
+  known.set(hash, opened);
+  return opened;
+}
+
+async function importKey(key: KeyObject, hash: HashName): Promise<webcrypto.CryptoKey> {
+  const der = key.export({ type: 'pkcs8', format: 'der' });
+  const algorithm = { name: 'RSA-OAEP', hash };
+  try {
+    return await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['decrypt']);
+  } finally {
+    der.fill(0);
+  }
+}
+
+/** The part under RSA and the part under AES; undefined where the text is too short or the key none of RSA. */
+function splitCiphertext(ciphertext: Uint8Array, key: KeyObject) {
+  const rsaBytes = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
+  if (key.asymmetricKeyType !== 'rsa' || ciphertext.length <= rsaBytes) return undefined;
+  return { rsa: ciphertext.subarray(0, rsaBytes), aes: ciphertext.subarray(rsaBytes) };
+}
+
+/** The released key; the AES key is wiped. */
+function finishUnwrap(kek: Buffer, wrapped: Uint8Array): Buffer | undefined {
+  const released = unwrapAesKwp(kek, wrapped);
   kek.fill(0);
   return released;
 }

@@ -12,7 +12,12 @@ import type { ReadBytes } from '../core/remember.js';
 import { type Certificate, parseCertificate } from '../core/x509.js';
 import type { KeyId } from './hosts.js';
 import { parseJws, verifyRs256 } from './jws.js';
-import { isWrapAlgorithm, unwrapReleasedKey, type WrapAlgorithm } from './key-unwrap.js';
+import {
+  isWrapAlgorithm,
+  unwrapReleasedKey,
+  unwrapReleasedKeyAside,
+  type WrapAlgorithm,
+} from './key-unwrap.js';
 import { buildReleasedJwk } from './released-key.js';
 import { certificateProblem } from './vault-certificate.js';
 
@@ -71,16 +76,40 @@ class Refusal extends Error {
 /** Checks the body of a release answer and unwraps the key. The first failing check decides. Never throws. */
 export function openReleaseAnswer(body: string, expectation: ReleaseExpectation): ReleaseOutcome {
   try {
-    return { released: true, jwk: openAnswer(body, expectation) };
+    const { enc, ciphertext, key } = checkAnswer(body, expectation);
+    return finish(key, unwrapReleasedKey(enc, ciphertext, expectation.wrappingKey));
   } catch (error) {
-    if (error instanceof Refusal) {
-      return { released: false, reason: error.reason, detail: error.message };
-    }
-    throw error;
+    return refusedBy(error);
   }
 }
 
-function openAnswer(body: string, expectation: ReleaseExpectation): string {
+/** As openReleaseAnswer; the key is unwrapped on another thread, once all else is checked. Never rejects. */
+export async function openReleaseAnswerAside(
+  body: string,
+  expectation: ReleaseExpectation,
+): Promise<ReleaseOutcome> {
+  try {
+    const { enc, ciphertext, key } = checkAnswer(body, expectation);
+    return finish(key, await unwrapReleasedKeyAside(enc, ciphertext, expectation.wrappingKey));
+  } catch (error) {
+    return refusedBy(error);
+  }
+}
+
+function refusedBy(error: unknown): ReleaseOutcome {
+  if (!(error instanceof Refusal)) throw error;
+  return { released: false, reason: error.reason, detail: error.message };
+}
+
+/** What an answer holds that passes every check but those of the key itself. */
+interface CheckedAnswer {
+  readonly enc: WrapAlgorithm;
+  readonly key: WrappedKey;
+  /** As the vault wrapped it. */
+  readonly ciphertext: Buffer;
+}
+
+function checkAnswer(body: string, expectation: ReleaseExpectation): CheckedAnswer {
   const jws = parseJws(signedValue(body));
   if ('problem' in jws) throw new Refusal('jws-form', jws.problem);
   const { header, payload } = jws;
@@ -91,7 +120,7 @@ function openAnswer(body: string, expectation: ReleaseExpectation): string {
   const problem = certificateProblem(leaf, others, header['x5t#S256'], expectation);
   if (problem !== undefined) throw new Refusal(problem.reason, problem.detail);
   const { enc, key } = checkPayload(payload, expectation);
-  return unwrap(key, enc, expectation.wrappingKey);
+  return { enc, key, ciphertext: ciphertextOf(key, enc) };
 }
 
 function signedValue(body: string): string {
@@ -175,7 +204,7 @@ function keyVersion(kid: string, prefix: string): string | undefined {
   return /^[0-9a-f]{32}$/.test(version) ? version : undefined;
 }
 
-function unwrap(key: WrappedKey, enc: WrapAlgorithm, wrappingKey: KeyObject): string {
+function ciphertextOf(key: WrappedKey, enc: WrapAlgorithm): Buffer {
   const bytes = decodeBase64Url(key.keyHsm);
   const wrapped = bytes && tryParse(() => parseJsonBytes(bytes, 'key_hsm'));
   const header = isJsonObject(wrapped) ? wrapped.header : undefined;
@@ -185,12 +214,16 @@ function unwrap(key: WrappedKey, enc: WrapAlgorithm, wrappingKey: KeyObject): st
   if (isJsonObject(header) && header.enc !== undefined && header.enc !== enc) {
     throw new Refusal('wrong-algorithm', 'key_hsm names another mechanism than the answer');
   }
-  const plaintext = unwrapReleasedKey(enc, ciphertext, wrappingKey);
+  return ciphertext;
+}
+
+/** The JWK of the plaintext, which is wiped. */
+function finish(key: WrappedKey, plaintext: Buffer | undefined): ReleaseOutcome {
   if (plaintext === undefined) throw new Refusal('unwrap-failed', 'wrong key or damaged text');
   const jwk = buildReleasedJwk(key.kty, plaintext, key.keyOps);
   plaintext.fill(0);
   if (jwk === undefined) throw new Refusal('key-type', `kty ${key.kty.slice(0, 50)}`);
-  return jwk;
+  return { released: true, jwk };
 }
 
 function objectAt(object: JsonObject, name: string): JsonObject {

@@ -1,9 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { rememberReads } from '../../src/core/remember.js';
 import { parseCertificate } from '../../src/core/x509.js';
-import { openReleaseAnswer, type ReleaseExpectation } from '../../src/keyrelease/release-answer.js';
+import {
+  openReleaseAnswer,
+  openReleaseAnswerAside,
+  type ReleaseExpectation,
+  type ReleaseOutcome,
+} from '../../src/keyrelease/release-answer.js';
 import { AUTHORITY, extendedKeyUsage, subjectAltName } from '../support/certificates.js';
 import {
   makeJws,
@@ -44,7 +49,14 @@ interface Change {
 /** A reader that has seen the certificates of good answers, as that of a side-car. */
 const readCertificate = rememberReads(parseCertificate, 64);
 
-/** Opens an answer twice, with fresh and with remembered certificates: both must come to the same. */
+/** Answers that are still being opened on another thread. */
+const aside: Promise<void>[] = [];
+
+afterEach(async () => {
+  await Promise.all(aside.splice(0));
+});
+
+/** Opens an answer with fresh and with remembered certificates, and on another thread: all must come to the same. */
 function open(change: Change = {}) {
   const from = change.from ?? vault;
   const header = { ...headerOf(from), ...change.header };
@@ -53,6 +65,8 @@ function open(change: Change = {}) {
   const terms = { ...expectation, roots: from.roots, ...change.expectation };
   const outcome = openReleaseAnswer(body, terms);
   expect(openReleaseAnswer(body, { ...terms, readCertificate })).toEqual(outcome);
+  const same = (other: ReleaseOutcome) => expect(other).toEqual(outcome);
+  aside.push(openReleaseAnswerAside(body, { ...terms, readCertificate }).then(same));
   return outcome;
 }
 const reasonOf = (change: Change) => {

@@ -25,7 +25,7 @@ import type {
   ServiceRequest,
   WrappingKey,
 } from '../../keyrelease/ports.js';
-import { openReleaseAnswer, RELEASE_REASONS } from '../../keyrelease/release-answer.js';
+import { openReleaseAnswerAside, RELEASE_REASONS } from '../../keyrelease/release-answer.js';
 import { buildReleaseRequest } from '../../keyrelease/vault-requests.js';
 import { buildWrappingKeySet } from '../../keyrelease/wrapping-key.js';
 import type { EvidenceCollector } from './evidence.js';
@@ -190,7 +190,7 @@ export async function releaseKey(ports: ReleasePorts, order: ReleaseOrder): Prom
   });
   const answer = await sendToVault(ports, vault, request, order.accessToken);
   if (answer.status !== 200) throw vaultRefusal(answer, vault);
-  const outcome = openReleaseAnswer(answer.body.toString('utf8'), {
+  const outcome = await openReleaseAnswerAside(answer.body.toString('utf8'), {
     host: vault,
     key,
     wrappingKey: attested.privateKey,
