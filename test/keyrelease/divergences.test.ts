@@ -1,6 +1,7 @@
 /** What the rows of the area `key-release` say: each is shown here, and each test has its row. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { openGuest } from '../../src/commands/guest-options.js';
 import { ToolError } from '../../src/core/error.js';
 import {
   buildCertificateRequest,
@@ -14,6 +15,7 @@ import { verifyMaaToken } from '../../src/keyrelease/maa-token.js';
 import type { ReportDevice } from '../../src/keyrelease/ports.js';
 import { openReleaseAnswer } from '../../src/keyrelease/release-answer.js';
 import { buildReleasedJwk } from '../../src/keyrelease/released-key.js';
+import type { SidecarArgs } from '../../src/keyrelease/sidecar-args.js';
 import { answerRequest } from '../../src/pipeline/sidecar/api.js';
 import { EvidenceCollector } from '../../src/pipeline/sidecar/evidence.js';
 import { getReport, type KeyProviderPorts } from '../../src/pipeline/sidecar/key-provider.js';
@@ -215,6 +217,19 @@ const SHOWN: Readonly<Record<string, () => unknown>> = {
     const respell = (jws: string) => jws.replace(/.$/, (last) => other[last]!);
     expect(refusal({}, {}, respell)).toBe('jws-form');
     expect(refusal({ crit: ['x5c'] })).toBe('jws-form');
+  },
+  'sidecar-user-agent': async () => {
+    const agentOf = async (args: SidecarArgs) => {
+      const guest = await openGuest({ base64: '', args, identity: 'imds' }, nothing);
+      await guest.close();
+      return guest.ports.userAgent();
+    };
+    expect(await agentOf({})).toBe('ConfidentialSkrContainer');
+    expect(await agentOf({ userAgent: 'mine' })).toBe('mine');
+  },
+  'sidecar-error-help': async () => {
+    const { body } = await raw(broken('DEVICE_FAILED'));
+    expect(body).toEqual({ error: 'no report' });
   },
 };
 
