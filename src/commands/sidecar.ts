@@ -28,7 +28,7 @@ interface SidecarOptions extends GuestOptions, LogOptions {
 /** Milliseconds for the headers of a request. */
 const HEADERS_MS = 30_000;
 /** Connections to one service at a time: each costs a handshake, and then serves one request after the other. */
-const CONNECTIONS = 64;
+const CONNECTIONS = 100;
 
 /** Adds `sidecar`; gives the command that encfs joins. */
 export function addSidecarCommand(program: Command, context: CommandContext): Command {
