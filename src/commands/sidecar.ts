@@ -38,6 +38,7 @@ export function addSidecarCommand(program: Command, context: CommandContext): Co
     .command('sidecar')
     .enablePositionalOptions()
     .summary('serve attestation and key release to the containers of a pod')
+    .helpCommand('help [command]', 'print the help of a command')
     .description(
       'Serve attestation and key release inside a confidential guest: GET /status, POST /attest/raw, /attest/maa, /attest/combined and /key/release, or the gRPC key provider of encrypted images. Listens on loopback: every container of the pod may ask, nobody else. Tokens and reports go to hosts of Azure only, or to those that are listed.',
     )

@@ -27,6 +27,7 @@ export function addSimulateCommand(program: Command, context: CommandContext): C
     .description(
       'Run guest requests through a policy as the guest would, keeping state from one to the next, and print one decision per request. The policy is that of a kata agent or a CCE policy of ACI. Exit status 10 if any request is not allowed.',
     )
+    .helpCommand('help [command]', 'print the help of a command')
     .argument('<policy>', 'policy text, its base64, initdata, or a manifest with embedded policies')
     .argument(
       '[requests]',
