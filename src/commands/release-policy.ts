@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { ToolError, throwAll } from '../core/error.js';
 import type { Terminal } from '../io/terminal.js';
+import { buildEnclavePolicy, type EnclaveIdentity } from '../release/enclave-policy.js';
 import {
   buildReleasePolicy,
   COMPLIANCE,
@@ -12,8 +13,9 @@ import {
   type ReleaseTarget,
 } from '../release/release-policy.js';
 import { addOutputOptions, type CommandContext, collect, readOutputOptions } from './context.js';
+import { addEnclaveOptions, type EnclaveOptions, readEnclaves } from './release-policy/enclaves.js';
 
-interface CreateOptions {
+interface CreateOptions extends EnclaveOptions {
   readonly authority?: string[];
   readonly measurement?: string[];
   readonly from?: string[];
@@ -62,7 +64,7 @@ export function addReleasePolicyCommand(program: Command, context: CommandContex
       '--debuggable',
       'DANGEROUS: for debuggable guests only, whose memory the host can read',
     );
-  addOutputOptions(create)
+  addOutputOptions(addEnclaveOptions(create))
     .option('-o, --output <file>', 'write to a file instead of stdout')
     .addHelpText(
       'after',
@@ -71,6 +73,8 @@ Examples:
   podseal release-policy create --authority https://sharedeus2.eus2.attest.azure.net --from pod.yaml
   podseal release-policy create --authority https://sharedeus2.eus2.attest.azure.net \\
     --measurement $(podseal measure old.yaml) --measurement $(podseal measure new.yaml) -o release.json
+  podseal release-policy create --authority https://sharedeus2.eus2.attest.azure.net \\
+    --mrsigner $(cat signer.hex) --product-id 1 --min-svn 3
   podseal release-policy create --update release.json --add $(podseal measure new.yaml) -o release.json`,
     )
     .action((options: CreateOptions) => run(options, context));
@@ -83,14 +87,14 @@ async function run(options: CreateOptions, context: CommandContext): Promise<voi
   if (options.add !== undefined || options.remove !== undefined) {
     throw new ToolError('USAGE_CONFLICT', '--add and --remove go with --update FILE');
   }
+  const enclaves = readEnclaves(options);
+  if (enclaves.length > 0) return trustEnclaves(enclaves, options, terminal);
   const found = await measurementsOf(options, terminal.notice);
   const measurements = [
     ...new Set([...(options.measurement ?? []), ...found.measurements].map(parseMeasurement)),
   ];
   if (measurements.length === 0) throw missing('--measurement HEX or --from FILE');
-  const authorities = [...new Set((options.authority ?? []).map(parseAuthority))];
-  if (authorities.length === 0) throw missing('--authority https://HOST');
-
+  const authorities = authoritiesOf(options);
   const target = parseTarget(options.target ?? found.target ?? 'aks');
   const compliance = parseCompliance(options.compliance ?? COMPLIANCE[target]);
   if (options.debuggable) {
@@ -111,11 +115,31 @@ async function run(options: CreateOptions, context: CommandContext): Promise<voi
   await deliver(text, options, terminal, `${measurements.length} measurement(s), ${compliance}`);
 }
 
+function authoritiesOf({ authority = [] }: CreateOptions): readonly string[] {
+  const authorities = [...new Set(authority.map(parseAuthority))];
+  if (authorities.length > 0) return authorities;
+  throw missing('--authority https://HOST');
+}
+
+/** The policy for enclaves; nothing of confidential containers may be said besides. */
+async function trustEnclaves(
+  enclaves: readonly EnclaveIdentity[],
+  options: CreateOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const foreign = CONTAINER_OPTIONS.find((name) => options[name] !== undefined);
+  if (foreign !== undefined) {
+    throw new ToolError('USAGE_CONFLICT', `--${foreign} is not for policies of enclaves`);
+  }
+  const text = printReleasePolicy(buildEnclavePolicy(authoritiesOf(options), enclaves));
+  await deliver(text, options, terminal, `${enclaves.length} enclave(s)`);
+}
+
+const CONTAINER_OPTIONS = ['measurement', 'from', 'target', 'compliance', 'debuggable'] as const;
+
 /** Adds measurements to an existing policy and removes others; what could not be stored is refused. */
 async function update(file: string, options: CreateOptions, terminal: Terminal): Promise<void> {
-  const foreign = (['authority', 'target', 'compliance', 'debuggable'] as const).find(
-    (name) => options[name] !== undefined,
-  );
+  const foreign = NEW_POLICY_OPTIONS.find((name) => options[name] !== undefined);
   if (foreign !== undefined) {
     throw new ToolError('USAGE_CONFLICT', `--update and --${foreign} exclude each other`);
   }
@@ -146,6 +170,11 @@ async function update(file: string, options: CreateOptions, terminal: Terminal):
   const story = `added ${add.length}, removed ${remove.length} measurement(s)`;
   await deliver(printReleasePolicyDocument(edited), options, terminal, story);
 }
+
+const NEW_POLICY_OPTIONS = [
+  ...(['authority', 'target', 'compliance', 'debuggable'] as const),
+  ...(['mrenclave', 'mrsigner'] as const),
+];
 
 async function deliver(
   text: string,

@@ -7,10 +7,9 @@ import { isSha256Hex, type Sha256Hex } from '../core/digest.js';
 import { ToolError } from '../core/error.js';
 
 /** `equals` compares texts exactly; booleans and numbers of the token are written as text, as all samples do. */
-export interface ClaimCondition {
-  readonly claim: string;
-  readonly equals: string;
-}
+export type ClaimCondition =
+  | { readonly claim: string; readonly equals: string }
+  | { readonly claim: string; readonly greaterOrEquals: number };
 
 export interface AuthorityEntry {
   /** `https://` and the host of the attestation service, the token's `iss`. */

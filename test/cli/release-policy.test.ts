@@ -32,6 +32,48 @@ function writeJson(folder: string, name: string, value: unknown): string {
   return path;
 }
 
+describe('release-policy create for enclaves', () => {
+  const create = (...args: string[]) =>
+    podseal(['release-policy', 'create', '--authority', AUTHORITY, ...args]);
+
+  it('names enclaves by measurement or signer', async () => {
+    const enclaves = ['--mrenclave', A, '--mrenclave', B];
+    const made = await create(...enclaves, '--mrsigner', B, '--product-id', '1', '--min-svn', '3');
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    const { anyOf } = JSON.parse(made.stdout);
+    const common = [
+      { claim: 'x-ms-attestation-type', equals: 'sgx' },
+      { claim: 'x-ms-sgx-is-debuggable', equals: 'false' },
+    ];
+    expect(anyOf.map(({ allOf }: { allOf: object[] }) => allOf)).toEqual([
+      [...common, { claim: 'x-ms-sgx-mrenclave', equals: A }],
+      [...common, { claim: 'x-ms-sgx-mrenclave', equals: B }],
+      [
+        ...common,
+        { claim: 'x-ms-sgx-mrsigner', equals: B },
+        { claim: 'x-ms-sgx-product-id', equals: '1' },
+        { claim: 'x-ms-sgx-svn', greaterOrEquals: 3 },
+      ],
+    ]);
+  });
+
+  it.each([
+    [['--mrsigner', A], '--mrsigner and --product-id go together'],
+    [['--mrenclave', A, '--product-id', '1'], '--mrsigner and --product-id go together'],
+    [['--mrenclave', A, '--min-svn', '1'], '--min-svn goes with --mrsigner'],
+    [['--mrenclave', A, '--measurement', B], '--measurement is not for policies of enclaves'],
+    [['--mrenclave', A, '--target', 'aks'], '--target is not for policies of enclaves'],
+    [['--mrenclave', A.toUpperCase()], 'the value is no hash of an enclave'],
+    [['--mrsigner', A, '--product-id', '65536'], 'want 0 to 65535'],
+  ])('refuses %j', async (args, problem) =>
+    expect(await create(...args)).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining(problem),
+    }),
+  );
+});
+
 describe('release-policy create --update', () => {
   it('adds and removes measurements in place', async () => {
     const { file } = await policyFile();
