@@ -193,8 +193,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.bug);
 });
 
-// Until the command has ended: what ends without an answer did not succeed.
-process.exitCode = EXIT.bug;
+// What ends without an answer did not succeed. Not said before: the help of a command takes a status that is set for its own.
+process.on('exit', () => {
+  process.exitCode ??= EXIT.bug;
+});
 void main(process.argv.slice(2)).then((status) => {
   process.exitCode = status;
 });
