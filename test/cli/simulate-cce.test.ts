@@ -258,6 +258,17 @@ describe('fragments in a simulation', () => {
     expect(await verdicts('3')).toEqual(['deny', 'deny', 'deny']);
   });
 
+  it('are refused where a command file names an object as issuer', async () => {
+    const input = { issuer: {}, feed: 'f', namespace: [{}], local_path: 'f.rego' };
+    const result = await inFolder(['simulate', 'policy.rego', 'c.json'], {
+      'policy.rego': policyText(entryOf('did:x', 'f', '2')),
+      'f.rego': FRAGMENT,
+      'c.json': JSON.stringify([{ name: 'load_fragment', input }]),
+    });
+    expect(result.status).toBe(10);
+    expect(result.stdout).toMatch(/^deny/m);
+  });
+
   const cose = vectorsDir('cose');
   const ISSUER =
     'did:x509:0:sha256:6JG9hz1bJWVVwPzWVnury8hzSzCmo_NI3fp8EbgFltA::subject:CN:Test%20Leaf%20%28DO%20NOT%20TRUST%29';

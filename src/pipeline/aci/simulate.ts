@@ -102,9 +102,11 @@ export class CceSimulation {
 
   /** One question with the module there, as the reference's simulator asks it. */
   async #simulatorLoad(input: JsonObject, text: string): Promise<CceDecision> {
-    const { issuer, feed, namespace } = input;
+    const [issuer, feed, namespace] = ['issuer', 'feed', 'namespace'].map((name) =>
+      asText(input[name]),
+    );
     const id = `${issuer}>${feed}`;
-    this.session.activate({ id, namespace: String(namespace), text, parameters: {} });
+    this.session.activate({ id, namespace: `${namespace}`, text, parameters: {} });
     let stays = false;
     try {
       const decision = await this.session.enforce('load_fragment', input);
@@ -175,3 +177,7 @@ function subjectOf(input: JsonObject): string | undefined {
 function shortened(text: string): string {
   return text.replace(/[0-9a-fA-F]{64}/g, (id) => id.slice(0, 12)).slice(0, 200);
 }
+
+/** A text as it is, anything else as JSON: requests hold what they like. */
+const asText = (value: JsonValue | undefined) =>
+  typeof value === 'string' ? value : JSON.stringify(value);
