@@ -24,34 +24,41 @@ function object(names: string, fields: Record<string, ReferenceType> = {}): Refe
 
 const listOf = (of: ReferenceType): ReferenceList => ({ kind: 'list', of });
 
+function integers(names: string): Readonly<Record<string, ReferenceType>> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, 'integer'] as const));
+}
+
 const METADATA = object('name generateName labels annotations namespace uid');
 
 const EXEC = object('command');
 const HOOK = object('', { exec: EXEC });
-const PROBE = object(
-  'initialDelaySeconds timeoutSeconds periodSeconds failureThreshold successThreshold',
-  {
-    exec: EXEC,
-    httpGet: object('port host path scheme httpHeaders'),
-    tcpSocket: object('port host'),
-  },
-);
+const PROBE = object('', {
+  ...integers('initialDelaySeconds timeoutSeconds periodSeconds failureThreshold successThreshold'),
+  exec: EXEC,
+  httpGet: object('port host path scheme', { httpHeaders: listOf(object('name value')) }),
+  tcpSocket: object('port host'),
+});
 
 const ENVIRONMENT_VARIABLE = object('name value', {
-  valueFrom: object('configMapKeyRef secretKeyRef fieldRef', {
+  valueFrom: object('', {
+    configMapKeyRef: object('key name', { optional: 'boolean' }),
+    secretKeyRef: object('key name', { optional: 'boolean' }),
+    fieldRef: object('fieldPath apiVersion'),
     resourceFieldRef: object('resource'),
   }),
 });
+const NAMED = object('name', { optional: 'boolean' });
 
 const CONTAINER = object(
-  'name image imagePullPolicy envFrom command args restartPolicy serviceAccountName terminationMessagePath',
+  'name image imagePullPolicy command args restartPolicy serviceAccountName terminationMessagePath',
   {
+    envFrom: listOf(object('prefix', { configMapRef: NAMED, secretRef: NAMED })),
     env: listOf(ENVIRONMENT_VARIABLE),
     lifecycle: object('', { postStart: HOOK, preStop: HOOK }),
     livenessProbe: PROBE,
     readinessProbe: PROBE,
     startupProbe: PROBE,
-    ports: listOf(object('containerPort hostIP hostPort name protocol')),
+    ports: listOf(object('hostIP name protocol', integers('containerPort hostPort'))),
     resources: object('requests limits'),
     securityContext: object('runAsUser', {
       readOnlyRootFilesystem: 'boolean',
@@ -85,10 +92,34 @@ const VOLUME = object('name', {
   ephemeral: object('', { volumeClaimTemplate: CLAIM }),
 });
 
+const LABEL_SELECTOR = object('matchLabels', {
+  matchExpressions: listOf(object('key operator values')),
+});
+const AFFINITY_TERM = object('topologyKey', { labelSelector: LABEL_SELECTOR });
+const REQUIRED_TERMS = {
+  requiredDuringSchedulingIgnoredDuringExecution: listOf(AFFINITY_TERM),
+};
+const PREFERRED_TERM = object('', { weight: 'integer', podAffinityTerm: AFFINITY_TERM });
+
 const POD_SPEC = object(
-  'runtimeClassName nodeSelector restartPolicy nodeName serviceAccountName serviceAccount terminationGracePeriodSeconds tolerations hostname dnsConfig dnsPolicy topologySpreadConstraints priorityClassName',
+  'runtimeClassName nodeSelector restartPolicy nodeName serviceAccountName serviceAccount hostname dnsPolicy priorityClassName',
   {
-    affinity: object('podAffinity podAntiAffinity'),
+    affinity: object('', {
+      podAffinity: object('', REQUIRED_TERMS),
+      podAntiAffinity: object('', {
+        ...REQUIRED_TERMS,
+        preferredDuringSchedulingIgnoredDuringExecution: listOf(PREFERRED_TERM),
+      }),
+    }),
+    dnsConfig: object('nameservers searches', { options: listOf(object('name value')) }),
+    terminationGracePeriodSeconds: 'integer',
+    tolerations: listOf(object('key operator value effect', integers('tolerationSeconds'))),
+    topologySpreadConstraints: listOf(
+      object('topologyKey whenUnsatisfiable matchLabelKeys nodeAffinityPolicy nodeTaintsPolicy', {
+        ...integers('maxSkew minDomains'),
+        labelSelector: LABEL_SELECTOR,
+      }),
+    ),
     containers: listOf(CONTAINER),
     hostNetwork: 'boolean',
     imagePullSecrets: listOf(object('name')),
@@ -106,7 +137,7 @@ const UPDATE = object('type', {
   rollingUpdate: object('', { maxSurge: 'integer', maxUnavailable: 'integer' }),
 });
 
-const JOB_SPEC = object('backoffLimit', { template: POD_TEMPLATE });
+const JOB_SPEC = object('', { backoffLimit: 'integer', template: POD_TEMPLATE });
 
 const withSpec = (spec: ReferenceObject) => object('apiVersion kind', { metadata: METADATA, spec });
 
@@ -118,31 +149,60 @@ const OPAQUE =
 export const REFERENCE_KINDS: Readonly<Record<string, ReferenceType>> = {
   ...Object.fromEntries(OPAQUE.split(' ').map((kind) => [kind, 'any'] as const)),
   Pod: withSpec(POD_SPEC),
-  Deployment: withSpec(object('replicas selector', { strategy: UPDATE, template: POD_TEMPLATE })),
+  Deployment: withSpec(
+    object('', {
+      replicas: 'integer',
+      selector: LABEL_SELECTOR,
+      strategy: UPDATE,
+      template: POD_TEMPLATE,
+    }),
+  ),
   StatefulSet: withSpec(
-    object(
-      'serviceName replicas selector updateStrategy revisionHistoryLimit minReadySeconds podManagementPolicy persistentVolumeClaimRetentionPolicy',
-      { template: POD_TEMPLATE, volumeClaimTemplates: listOf(CLAIM) },
-    ),
+    object('serviceName podManagementPolicy', {
+      ...integers('replicas revisionHistoryLimit minReadySeconds'),
+      selector: LABEL_SELECTOR,
+      template: POD_TEMPLATE,
+      volumeClaimTemplates: listOf(CLAIM),
+      updateStrategy: object('type', {
+        rollingUpdate: object('maxUnavailable', integers('partition')),
+      }),
+      persistentVolumeClaimRetentionPolicy: object('whenDeleted whenScaled'),
+    }),
   ),
   DaemonSet: withSpec(
-    object('selector minReadySeconds revisionHistoryLimit', {
+    object('', {
+      ...integers('minReadySeconds revisionHistoryLimit'),
+      selector: LABEL_SELECTOR,
       template: POD_TEMPLATE,
       updateStrategy: UPDATE,
     }),
   ),
-  ReplicaSet: withSpec(object('selector replicas minReadySeconds', { template: POD_TEMPLATE })),
+  ReplicaSet: withSpec(
+    object('', {
+      ...integers('replicas minReadySeconds'),
+      selector: LABEL_SELECTOR,
+      template: POD_TEMPLATE,
+    }),
+  ),
   ReplicationController: withSpec(
-    object('replicas selector minReadySeconds', { template: POD_TEMPLATE }),
+    object('selector', { ...integers('replicas minReadySeconds'), template: POD_TEMPLATE }),
   ),
   Job: withSpec(JOB_SPEC),
   CronJob: withSpec(
-    object(
-      'schedule concurrencyPolicy failedJobsHistoryLimit startingDeadlineSeconds successfulJobsHistoryLimit suspend timeZone',
-      { jobTemplate: object('', { metadata: METADATA, spec: JOB_SPEC }) },
-    ),
+    object('schedule concurrencyPolicy timeZone', {
+      ...integers(
+        'failedJobsHistoryLimit startingDeadlineSeconds successfulJobsHistoryLimit backoffLimit',
+      ),
+      suspend: 'boolean',
+      jobTemplate: object('', { metadata: METADATA, spec: JOB_SPEC }),
+    }),
   ),
-  ConfigMap: object('apiVersion kind data binaryData immutable', { metadata: METADATA }),
-  Secret: object('apiVersion kind data immutable type', { metadata: METADATA }),
+  // The reference takes binaryData as lists of numbers, which Kubernetes does not have.
+  ConfigMap: object('apiVersion kind data', {
+    binaryData: object(''),
+    immutable: 'boolean',
+    metadata: METADATA,
+  }),
+  Secret: object('apiVersion kind data type', { immutable: 'boolean', metadata: METADATA }),
   List: object('apiVersion kind items'),
 };

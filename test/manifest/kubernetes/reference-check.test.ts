@@ -84,8 +84,44 @@ items:
     ['null in place of anything known', 'kind: Pod\nspec: {hostNetwork: null, containers: null}'],
     ['an object that is not looked into', 'kind: Service\nspec: {anything: [goes]}'],
     ['an empty text', ''],
-    ['percentages where any value goes', 'kind: StatefulSet\nspec: {updateStrategy: {a: 25%}}'],
+    [
+      'a percentage where it is text',
+      'kind: StatefulSet\nspec: {updateStrategy: {rollingUpdate: {maxUnavailable: 25%}}}',
+    ],
+    ['an empty binaryData', 'kind: ConfigMap\nbinaryData: {}'],
+    [
+      'a label selector',
+      'kind: Deployment\nspec: {selector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}}',
+    ],
   ])('%s is none', (_what, text) => {
     expect(refusal(text)).toBeUndefined();
+  });
+
+  it.each([
+    ['kind: StatefulSet\nspec: {updateStrategy: {a: b}}', 'spec.updateStrategy.a'],
+    ['kind: Deployment\nspec: {replicas: "2"}', 'spec.replicas'],
+    ['kind: Deployment\nspec: {selector: {app: a}}', 'spec.selector.app'],
+    ['kind: ConfigMap\nbinaryData: {K: aGk=}', 'binaryData.K'],
+    ['kind: Secret\nimmutable: True', 'immutable'],
+    ['kind: CronJob\nspec: {suspend: yes}', 'spec.suspend'],
+    [
+      'kind: Pod\nspec: {tolerations: [{tolerationSeconds: 1.5}]}',
+      'spec.tolerations[0].tolerationSeconds',
+    ],
+    ['kind: Pod\nspec: {affinity: {nodeAffinity: {}}}', 'spec.affinity.nodeAffinity'],
+    [
+      'kind: Pod\nspec: {containers: [{ports: [{containerPort: "80"}]}]}',
+      'spec.containers[0].ports[0].containerPort',
+    ],
+    [
+      'kind: Pod\nspec: {containers: [{livenessProbe: {periodSeconds: 5s}}]}',
+      'spec.containers[0].livenessProbe.periodSeconds',
+    ],
+    [
+      'kind: Pod\nspec: {containers: [{envFrom: [{configMapRef: {name: a, key: b}}]}]}',
+      'spec.containers[0].envFrom[0].configMapRef.key',
+    ],
+  ])('%s is one', (text, path) => {
+    expect(placesOf(refusal(text)).map((where) => where?.split(' ')[1])).toEqual([path]);
   });
 });
