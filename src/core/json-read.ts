@@ -15,28 +15,15 @@ export interface JsonPlace {
 /** Reads one value at a place. */
 export type JsonReader<T> = (value: JsonValue, place: JsonPlace) => T;
 
-/** The place of a field or element below `place`. */
+/** The place of a field or element below `place`. Its path is put together when an error asks for it. */
 export function below(place: JsonPlace, key: string | number): JsonPlace {
-  return new PlaceBelow(place, key);
-}
-
-/** One is made for nearly every value that is read, and hardly any is asked for its path, which is made then. */
-class PlaceBelow implements JsonPlace {
-  readonly code: JsonPlace['code'];
-  readonly what: string;
-  readonly #parent: JsonPlace;
-  readonly #key: string | number;
-
-  constructor(parent: JsonPlace, key: string | number) {
-    this.code = parent.code;
-    this.what = parent.what;
-    this.#parent = parent;
-    this.#key = key;
-  }
-
-  get path(): string {
-    return pathBelow(this.#parent.path, this.#key);
-  }
+  return {
+    code: place.code,
+    what: place.what,
+    get path() {
+      return pathBelow(place.path, key);
+    },
+  };
 }
 
 function pathBelow(path: string, key: string | number): string {
