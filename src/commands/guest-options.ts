@@ -14,7 +14,7 @@ import { WRAP_ALGORITHMS, type WrapAlgorithm } from '../keyrelease/key-unwrap.js
 import type { SendRequest } from '../keyrelease/ports.js';
 import { readSidecarArgs, type SidecarArgs } from '../keyrelease/sidecar-args.js';
 import type { ReleasePorts } from '../pipeline/sidecar/release.js';
-import { collect } from './context.js';
+import { collectHost } from './listed-hosts.js';
 
 export interface GuestOptions {
   readonly base64: string;
@@ -61,7 +61,7 @@ export function addGuestOptions(command: Command, variable = 'SkrSideCarArgs'): 
     .option(
       '--allow-host <host>',
       'HOST[:PORT] that may get tokens and reports too (repeatable)',
-      collect,
+      collectHost,
     )
     .option('--ca-file <file>', 'PEM file of certificate authorities to trust too')
     .addOption(
@@ -159,8 +159,7 @@ export async function openGuest(
 }
 
 /** The hosts that the user listed. */
-export const listedHostsOf = ({ allowHost }: GuestOptions): readonly string[] =>
-  (allowHost ?? []).map((host) => host.toLowerCase());
+export const listedHostsOf = ({ allowHost }: GuestOptions): readonly string[] => allowHost ?? [];
 
 async function openClient(
   ca: readonly string[] | undefined,

@@ -52,7 +52,7 @@ function addCreate(parent: Command, context: CommandContext): void {
     )
     .option('--ops <operation>', 'operation that the key is for (repeatable)', collect)
     .option('--immutable', 'DANGEROUS: the policy of this version can never be changed again');
-  addServiceOptions(command, collect)
+  addServiceOptions(command)
     .optionsGroup('Output:')
     .option('--apply', 'do it; without it the request is only printed')
     .option('--public-key <file>', 'save the public half as PEM')
@@ -85,7 +85,7 @@ function addImport(parent: Command, context: CommandContext): void {
     .option('--key-pem <file>', 'private key, PKCS#8 PEM')
     .option('--generate', 'make a fresh key of the configured type')
     .option('--force', 'DANGEROUS: import under a policy that lint refuses');
-  addServiceOptions(command, collect)
+  addServiceOptions(command)
     .optionsGroup('Output:')
     .option('--apply', 'do it; without it the request is only printed')
     .option('--save-key <file>', 'keep the key too, readable by you alone')
@@ -137,7 +137,7 @@ function addDoctor(parent: Command, context: CommandContext): void {
         .choices(COMPLIANCE_VALUES)
         .default(COMPLIANCE.aks),
     );
-  addOutputOptions(addServiceOptions(command, collect))
+  addOutputOptions(addServiceOptions(command))
     .addHelpText(
       'after',
       `

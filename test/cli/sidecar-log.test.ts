@@ -122,6 +122,43 @@ describe('the log', () => {
   });
 });
 
+describe('a log that cannot be written', () => {
+  it('is said before anything is served', async () => {
+    const file = join(temporaryFolder(), 'absent', 'sidecar.log');
+    const ended = await podseal(['sidecar', '--port', '0', '--log-file', file]);
+    expect(ended.status).toBe(3);
+    expect(ended.stderr).toContain('[FILE_WRITE_FAILED]');
+    expect(ended.stderr).toContain(`where: ${file}`);
+  });
+
+  it('goes to stderr, and the side-car goes on', async () => {
+    const standIns = await startThem();
+    // A device that can be opened and is full.
+    const sidecar = await startSidecar(standIns, ['--log-file', '/dev/full']);
+    expect((await release(sidecar, standIns)).status).toBe(200);
+    expect(await sidecar.stop()).toBe(0);
+    const events = sidecar.output().match(/(?<="event":")[a-z-]+/g) ?? [];
+    expect(events.filter((event) => event === 'log-failed')).toEqual(['log-failed']);
+    expect(events).toEqual(expect.arrayContaining(['listening', 'request', 'stopped']));
+  });
+
+  it('is missed by those who do not read it, and the side-car goes on', async () => {
+    const standIns = await startThem();
+    const sidecar = await startSidecar(standIns);
+    const { stderr } = sidecar.child;
+    const closed = new Promise((done) => stderr?.once('close', done));
+    stderr?.destroy();
+    await closed;
+    expect((await release(sidecar, standIns)).status).toBe(200);
+    expect((await release(sidecar, standIns)).status).toBe(200);
+    expect(await sidecar.stop()).toBe(0);
+  });
+});
+
+async function release(sidecar: Sidecar, { host, key }: StandIns) {
+  return await post(sidecar, '/key/release', { maa_endpoint: host, akv_endpoint: host, kid: key });
+}
+
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
   const server = createServer();

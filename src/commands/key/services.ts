@@ -6,6 +6,7 @@ import type { ServiceClient } from '../../io/services/client.js';
 import { IDENTITY_SOURCES, type IdentitySource } from '../../io/services/identity.js';
 import type { VaultRequest } from '../../keyrelease/import-key.js';
 import type { ServiceAnswer } from '../../keyrelease/ports.js';
+import { collectHost } from '../listed-hosts.js';
 
 export interface ServiceOptions {
   readonly identity: IdentitySource;
@@ -17,10 +18,7 @@ export interface ServiceOptions {
 const TIMEOUT_MS = 30_000;
 
 /** Adds --identity, --client-id, --allow-host and --ca-file under "Services". */
-export function addServiceOptions(
-  command: Command,
-  collect: (value: string, previous: readonly string[]) => string[],
-): Command {
+export function addServiceOptions(command: Command): Command {
   return command
     .optionsGroup('Services:')
     .addOption(
@@ -29,7 +27,7 @@ export function addServiceOptions(
         .default('az'),
     )
     .option('--client-id <id>', 'client ID of a managed identity')
-    .option('--allow-host <host>', 'HOST[:PORT] that may get tokens too (repeatable)', collect)
+    .option('--allow-host <host>', 'HOST[:PORT] that may get tokens too (repeatable)', collectHost)
     .option('--ca-file <file>', 'PEM file of certificate authorities to trust too');
 }
 
@@ -59,7 +57,7 @@ export async function openServices(options: ServiceOptions): Promise<OpenService
   return {
     ...client,
     accessToken: async (resource) => (await identity(resource)).token,
-    listedHosts: (options.allowHost ?? []).map((host) => host.toLowerCase()),
+    listedHosts: options.allowHost ?? [],
   };
 }
 

@@ -3,6 +3,7 @@
  * of many requests at once are written together, since each writing takes as long as a good part of a request.
  */
 import { appendFileSync } from 'node:fs';
+import { unwritable } from '../files.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'fatal', 'panic'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -16,24 +17,56 @@ export type Log = (level: LogLevel, event: string, fields?: LogFields) => void;
 /** Lines of this level and worse are written at once, with all before them. */
 const AT_ONCE = LOG_LEVELS.indexOf('warning');
 
-/** A log of `level` and worse. Other lines are written when the process is through with what is at hand, or ends. */
+/**
+ * A log of `level` and worse. Other lines are written when the process is through with what is at hand, or ends. Throws
+ * FILE_WRITE_FAILED for a file that cannot be opened; one that cannot be written later is left for stderr, and whoever
+ * does not read that misses lines: neither keeps the side-car from serving.
+ */
 export function openLog(level: LogLevel, file: string | undefined): Log {
   const least = LOG_LEVELS.indexOf(level);
+  const write = file === undefined ? writeToStderr : openFile(file);
   let waiting = '';
   const flush = () => {
     const text = waiting;
     waiting = '';
-    if (text === '') return;
-    if (file === undefined) process.stderr.write(text);
-    else appendFileSync(file, text, { mode: 0o600 });
+    if (text !== '') write(text);
   };
+  process.stderr.on('error', () => undefined);
   process.on('exit', flush);
   return (line, event, fields = {}) => {
     const rank = LOG_LEVELS.indexOf(line);
     if (rank < least) return;
     if (waiting === '') setImmediate(flush);
-    const time = new Date().toISOString();
-    waiting += `${JSON.stringify({ time, level: line, event, ...fields })}\n`;
+    waiting += printLine(line, event, fields);
     if (rank >= AT_ONCE) flush();
+  };
+}
+
+function printLine(level: LogLevel, event: string, fields: LogFields): string {
+  return `${JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })}\n`;
+}
+
+const writeToStderr = (text: string): void => {
+  process.stderr.write(text);
+};
+
+function openFile(file: string): (text: string) => void {
+  const append = (text: string) => appendFileSync(file, text, { mode: 0o600 });
+  try {
+    append('');
+  } catch (cause) {
+    throw unwritable(file, cause);
+  }
+  let failed = false;
+  return (text) => {
+    try {
+      append(text);
+      failed = false;
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (!failed) writeToStderr(printLine('error', 'log-failed', { code }));
+      failed = true;
+      writeToStderr(text);
+    }
   };
 }
