@@ -167,13 +167,14 @@ function checkPayload(
   const request = objectAt(payload, 'request');
   const key = objectAt(objectAt(objectAt(payload, 'response'), 'key'), 'key');
   const prefix = `https://${host}/keys/${wanted.name}/`;
-  for (const kid of [request.kid, key.kid]) {
+  const [asked, given] = [request.kid, key.kid].map((kid) => {
     const version = typeof kid === 'string' ? keyVersion(kid, prefix) : undefined;
-    if (version === undefined || (wanted.version ?? version).toLowerCase() !== version) {
-      throw new Refusal('wrong-key', 'the kid of request or answer is not that of the request');
+    if (version !== undefined && (wanted.version ?? version).toLowerCase() === version) {
+      return version;
     }
-  }
-  if (request.kid !== key.kid) throw new Refusal('wrong-key', 'request and answer differ');
+    throw new Refusal('wrong-key', 'the kid of request or answer is not that of the request');
+  });
+  if (asked !== given) throw new Refusal('wrong-key', 'request and answer differ');
   const { enc } = request;
   if (!isWrapAlgorithm(enc) || (askedEnc ?? enc) !== enc) {
     throw new Refusal('wrong-algorithm', `want ${askedEnc ?? 'a known mechanism'}`);

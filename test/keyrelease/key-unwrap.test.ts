@@ -40,6 +40,15 @@ describe('unwrapping', () => {
     },
   );
 
+  it('takes a modulus that does not fill its last byte', async () => {
+    const odd = rsaKey(2050);
+    const secret = randomBytes(32);
+    const enc = 'RSA_AES_KEY_WRAP_256';
+    const wrapped = wrapKey(secret, odd.publicKey, enc);
+    expect(unwrapReleasedKey(enc, wrapped, odd.privateKey)).toEqual(secret);
+    expect(await unwrapReleasedKeyAside(enc, wrapped, odd.privateKey)).toEqual(secret);
+  });
+
   it('takes keys of RSA and EC, and none that is not of the named type', () => {
     const rsa = key.privateKey.export({ type: 'pkcs8', format: 'der' });
     const jwk = buildReleasedJwk('RSA-HSM', rsa, ['decrypt']);

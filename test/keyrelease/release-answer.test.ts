@@ -96,6 +96,8 @@ describe('a release answer', () => {
     const current = { key: { name: 'key1' } };
     const header = { x5c, 'x5t#S256': hex };
     expect(open({ header, expectation: current }).released).toBe(true);
+    const shouted = withRequest({ kid: request.kid.replace(VAULT, VAULT.toUpperCase()) });
+    expect(open({ payload: shouted, expectation: current }).released).toBe(true);
   });
 
   it('is taken by a wildcard for one label, and from an issuer for servers', () => {
@@ -138,6 +140,13 @@ describe('a release answer', () => {
     [
       'wrong-key',
       { payload: withRequest({ kid: `https://${VAULT}/keys/key1/${'f'.repeat(32)}` }) },
+    ],
+    [
+      'wrong-key',
+      {
+        payload: withRequest({ kid: `https://${VAULT}/keys/key1/${'f'.repeat(32)}` }),
+        expectation: { key: { name: 'key1' } },
+      },
     ],
     [
       'wrong-key',
