@@ -14,7 +14,7 @@ import { WRAP_ALGORITHMS, type WrapAlgorithm } from '../keyrelease/key-unwrap.js
 import type { SendRequest } from '../keyrelease/ports.js';
 import { readSidecarArgs, type SidecarArgs } from '../keyrelease/sidecar-args.js';
 import type { ReleasePorts } from '../pipeline/sidecar/release.js';
-import { collectHost } from './listed-hosts.js';
+import { collectHost } from './host-options.js';
 
 export interface GuestOptions {
   readonly base64: string;

@@ -120,7 +120,11 @@ describe('imports', () => {
   );
 
   it('commands do not import each other, but for the parts of one command in its own folder', () => {
-    const shared = ['context', 'options', 'image-options', 'evidence-options', 'guest-options'];
+    const shared = [
+      'context',
+      'options',
+      ...['image', 'evidence', 'guest', 'host'].map((kind) => `${kind}-options`),
+    ];
     const commandOf = (path: string) => relative(join(SRC, 'commands'), path).split('/')[0]!;
     for (const file of files.filter((path) => areaOf(path) === 'commands')) {
       const own = commandOf(file).replace(/\.ts$/, '');

@@ -6,7 +6,7 @@ import type { ServiceClient } from '../../io/services/client.js';
 import { IDENTITY_SOURCES, type IdentitySource } from '../../io/services/identity.js';
 import type { VaultRequest } from '../../keyrelease/import-key.js';
 import type { ServiceAnswer } from '../../keyrelease/ports.js';
-import { collectHost } from '../listed-hosts.js';
+import { collectHost } from '../host-options.js';
 
 export interface ServiceOptions {
   readonly identity: IdentitySource;
