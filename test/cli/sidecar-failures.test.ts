@@ -156,6 +156,19 @@ describe('a service that fails', () => {
   });
 });
 
+describe('a request', () => {
+  it.each([
+    [{ kid: undefined }, 'the member kid is missing'],
+    [{ kid: null }, 'the member kid is missing'],
+    [{ kid: '' }, 'the member kid is missing'],
+    [{ kid: 5 }, 'the member kid is not a text'],
+    [{ akv_endpoint: ['a'] }, 'the member akv_endpoint is not a text'],
+  ])('with %j is told what is wrong', async (change, told) => {
+    const answer = await release(change);
+    expect([answer.status, answer.body.error]).toEqual([400, told]);
+  });
+});
+
 describe('as many requests as may be at once', () => {
   it('let others come back later, with one JSON error and Retry-After; probes are answered', async () => {
     let open: () => void = () => undefined;

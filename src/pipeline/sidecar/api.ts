@@ -132,7 +132,8 @@ function readBody(body: Uint8Array): JsonObject {
 function member(input: JsonObject, name: string): string {
   const value = input[name];
   if (typeof value === 'string' && value !== '') return value;
-  throw invalid(`the member ${name} is missing`);
+  const present = value !== undefined && value !== null && value !== '';
+  throw invalid(`the member ${name} is ${present ? 'not a text' : 'missing'}`);
 }
 
 /** A host name; which hosts are allowed is checked where requests are made. */
