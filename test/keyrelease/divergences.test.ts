@@ -231,6 +231,13 @@ const SHOWN: Readonly<Record<string, () => unknown>> = {
     const { body } = await raw(broken('DEVICE_FAILED'));
     expect(body).toEqual({ error: 'no report' });
   },
+  'release-shared-attestation': async () => {
+    const attestations = new SharedAttestations<number>(() => 0);
+    let made = 0;
+    const next = () => attestations.of(HOST, async () => ++made);
+    expect(await Promise.all([next(), next()])).toEqual([1, 1]);
+    expect(await next()).toBe(2);
+  },
 };
 
 describe('the divergences of key release', () => {
