@@ -20,7 +20,7 @@ const good = buildReleasePolicy({
 });
 const GOOD = good.anyOf[0]!.allOf;
 
-const ENCLAVE = [
+const ENCLAVE: readonly object[] = [
   { claim: 'x-ms-sgx-mrsigner', equals: A },
   { claim: 'x-ms-sgx-is-debuggable', equals: 'false' },
   { claim: 'x-ms-sgx-product-id', equals: '1' },
