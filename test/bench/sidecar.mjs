@@ -16,7 +16,7 @@ const RELEASES = 200;
 const BURSTS = [
   { name: 'first burst', goal: '3.0', service: () => 0 },
   { name: 'second burst', goal: '3.0', service: () => 0 },
-  { name: '200 services', goal: '', service: (index) => index },
+  { name: '200 services, nothing shared', goal: '', service: (index) => index },
 ];
 /** Releases one after the other: the first opens connections and certificates, the others give the service time. */
 const ALONE = 6;
@@ -100,7 +100,7 @@ function startServices(folder) {
 
 /** The side-car as it is by default, with its key pairs made; its port. */
 function startSidecar(folder, { attestations, vault, machine, caFile }) {
-  const args = ['--port', '0', '--ca-file', caFile, '--log-level', 'debug'];
+  const args = ['--port', '0', '--ca-file', caFile];
   const hosts = [...attestations, vault].flatMap((host) => ['--allow-host', host]);
   const fake = ['--fake-evidence-that-proves-nothing', machine];
   const child = spawn(process.execPath, [CLI, 'sidecar', ...args, ...hosts, ...fake], {
