@@ -124,7 +124,9 @@ async function run(options: SidecarOptions, context: CommandContext): Promise<vo
     );
     const { address, port } = server;
     log('info', 'listening', { type: options.serverType, address, port });
-    void pool.filled().then(() => log('info', 'keys-ready', { keys: options.keysAhead }));
+    void pool.filled().then(() => {
+      if (!context.signal.aborted) log('info', 'keys-ready', { keys: options.keysAhead });
+    });
     await aborted(context.signal);
     log('info', 'stopping');
     await server.close();
