@@ -197,6 +197,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.on('exit', () => {
   process.exitCode ??= EXIT.bug;
 });
-void main(process.argv.slice(2)).then((status) => {
+/** Settles when the command has ended: whoever loads this module as a part of its own work waits for it. */
+export const ended: Promise<void> = main(process.argv.slice(2)).then((status) => {
   process.exitCode = status;
 });

@@ -37,4 +37,4 @@ function readCache(path) {
   }
 }
 
-load('entry.cjs');
+await load('entry.cjs').ended;

@@ -103,3 +103,30 @@ describe('the program with its code caches', () => {
     expect(taken).toBe(0);
   });
 });
+
+describe('the program as a module', () => {
+  it('has ended when it is loaded, and runs again when it is loaded again', () => {
+    const script = `
+      for (const run of [1, 2]) {
+        process.argv = [process.execPath, 'podseal', 'measure', '--help'];
+        await import(process.env.PROGRAM + '?run=' + run);
+        console.log('ended ' + run + ' with ' + process.exitCode);
+      }`;
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', script],
+      {
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH, PROGRAM: join(installation, 'dist/cli.js') },
+      },
+    );
+    recordOutput('podseal measure --help', Buffer.from(stdout), Buffer.from(stderr));
+    const lines = stdout.split('\n').filter((line) => /^(Usage|ended)/.test(line));
+    expect(lines).toEqual([
+      expect.stringMatching(/^Usage: podseal measure/),
+      'ended 1 with 0',
+      expect.stringMatching(/^Usage: podseal measure/),
+      'ended 2 with 0',
+    ]);
+  });
+});
