@@ -123,19 +123,14 @@ async function serve(
   plans: readonly FilesystemPlan[],
   context: CommandContext,
 ): Promise<void> {
-  const [
-    { openLog },
-    { openKeyPool },
-    { holdSignals },
-    { openFilesystems },
-    { keepMemoryOutOfDumps },
-  ] = await Promise.all([
-    import('../io/services/log.js'),
-    import('../io/services/key-pool.js'),
-    import('../io/signals.js'),
-    import('../pipeline/sidecar/encfs.js'),
-    import('../io/crash.js'),
-  ]);
+  const [{ openLog }, { openKeyPool }, { holdSignals }, { openFilesystems }, { keepOutOfCore }] =
+    await Promise.all([
+      import('../io/services/log.js'),
+      import('../io/services/key-pool.js'),
+      import('../io/signals.js'),
+      import('../pipeline/sidecar/encfs.js'),
+      import('../io/crash.js'),
+    ]);
   const log = openLog(options.logLevel, options.logFile);
   const letGo = holdSignals();
   const guest = await openGuest({ ...options, args: config.sidecar }, openKeyPool(0).take);
@@ -143,9 +138,10 @@ async function serve(
     if (guest.fake) {
       log('warning', 'fake-evidence', { hint: 'reports are made up: they prove nothing' });
     }
-    if (!keepMemoryOutOfDumps()) {
+    const inCore = keepOutOfCore();
+    if (inCore !== 'nothing') {
       log('warning', 'core-files', {
-        hint: 'a crash may write memory: set the limit of cores to 0',
+        hint: `a crash may write ${inCore}: set the limit of cores to 0`,
       });
     }
     const open = await openFilesystems(await openPorts(context, log, guest), plans);

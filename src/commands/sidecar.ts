@@ -94,7 +94,7 @@ Example:
 }
 
 async function run(options: SidecarOptions, context: CommandContext): Promise<void> {
-  const [{ openLog }, { openKeyPool }, { keepMemoryOutOfDumps }] = await Promise.all([
+  const [{ openLog }, { openKeyPool }, { keepOutOfCore }] = await Promise.all([
     import('../io/services/log.js'),
     import('../io/services/key-pool.js'),
     import('../io/crash.js'),
@@ -112,9 +112,10 @@ async function run(options: SidecarOptions, context: CommandContext): Promise<vo
       log('warning', 'fake-evidence', { hint: 'reports are made up: they prove nothing' });
     }
     if (!isLoopback(options.address)) log('warning', 'not-loopback', { address: options.address });
-    if (!keepMemoryOutOfDumps()) {
+    const inCore = keepOutOfCore();
+    if (inCore !== 'nothing') {
       log('warning', 'core-files', {
-        hint: 'a crash may write memory: set the limit of cores to 0',
+        hint: `a crash may write ${inCore}: set the limit of cores to 0`,
       });
     }
     const server = await (options.serverType === 'grpc' ? serveGrpc : serveApi)(
@@ -200,6 +201,7 @@ async function serveApi(
         ms,
         code,
       });
+      await log.written();
       return answer;
     },
   );
@@ -234,8 +236,9 @@ async function serveGrpc(
         ...(await provider.getAttestationData(ports, data)),
         uvmReferenceInfo: uvmBase64,
       }),
-      onCall: (call, error) => {
+      onCall: async (call, error) => {
         log(error === undefined ? 'info' : 'warning', 'call', { call, code: error?.code });
+        await log.written();
       },
     },
   );

@@ -132,6 +132,6 @@ describe('the Dockerfile', () => {
       'ENTRYPOINT ["node", "/opt/podseal/dist/cli.js", "sidecar"]',
     ]);
     expect(ofKind('WORKDIR').at(-1)).toBe('WORKDIR /opt/podseal');
-    expect(ofKind('COPY')).toContain('COPY native/podseal-guest ./native/podseal-guest');
+    expect(ofKind('COPY')).toContain('COPY native/podseal-guest native/podseal.node ./native/');
   });
 });

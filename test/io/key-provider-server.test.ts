@@ -9,7 +9,13 @@ async function toldFor(error: Error): Promise<Pick<ServiceError, 'code' | 'detai
   const limits = { messageBytes: 1000, requests: 1, answerMs: 10_000 };
   const server = await serveKeyProvider(
     { address: '127.0.0.1', port: 0, ...limits },
-    { wrapKey: fail, unwrapKey: fail, getReport: fail, getAttestationData: fail, onCall: () => {} },
+    {
+      wrapKey: fail,
+      unwrapKey: fail,
+      getReport: fail,
+      getAttestationData: fail,
+      onCall: async () => {},
+    },
   );
   onTestFinished(() => server.close());
   const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());

@@ -30,16 +30,16 @@ describe('loadNative', () => {
 
   it('refuses another interface, and files that are no addon', () => {
     const other = moduleFile('other', 'exports.abi = () => 99');
-    expect(reasonOf(loadNative({}, other))).toBe('it has interface 99 instead of 1');
+    expect(reasonOf(loadNative({}, other))).toBe('it has interface 99 instead of 2');
     const none = moduleFile('none', 'exports.x = 1');
-    expect(reasonOf(loadNative({}, none))).toBe('it has interface none instead of 1');
+    expect(reasonOf(loadNative({}, none))).toBe('it has interface none instead of 2');
     const broken = join(folder, 'broken.node');
     copyFileSync(import.meta.filename, broken);
     expect(reasonOf(loadNative({}, broken))).toContain('it cannot be loaded');
   });
 
   it('loads an addon of its own interface', () => {
-    const own = moduleFile('own', 'exports.abi = () => 1');
+    const own = moduleFile('own', 'exports.abi = () => 2');
     expect(loadNative({}, own).kind).toBe('loaded');
   });
 });

@@ -120,7 +120,9 @@ describe('the key provider at its limit', () => {
         unwrapKey: never,
         getAttestationData: never,
         getReport: work,
-        onCall: (_, error) => told.push(error?.code),
+        onCall: async (_, error) => {
+          told.push(error?.code);
+        },
       },
     );
     const client = new Client(`127.0.0.1:${running.port}`, credentials.createInsecure());

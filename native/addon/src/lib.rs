@@ -12,12 +12,26 @@ use podseal_blocks::{BLOCK_BYTES, hash_blocks};
 use podseal_rego::{Dialect, Module, Outcome, Policy};
 
 /// Version of this interface. The loader refuses any other than its own.
-const ABI: u32 = 1;
+const ABI: u32 = 2;
 
 /// Version of this interface.
 #[napi]
 pub fn abi() -> u32 {
     ABI
+}
+
+/// From now on the kernel writes no core file of this process, not even one of its registers, and lets no other process
+/// of the same user look into its memory (PR_SET_DUMPABLE, prctl(2)). An error where the system has no such thing.
+#[napi(js_name = "hideMemory", catch_unwind)]
+pub fn hide_memory() -> Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)
+            .map_err(|cause| Error::from_reason(cause.to_string()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    Err(Error::from_reason("this system is not Linux"))
 }
 
 /// Hashes `blocks` on a thread of the pool of libuv.

@@ -18,8 +18,8 @@ export interface KeyProviderHandlers {
     readonly report: string;
     readonly uvmReferenceInfo: string;
   }>;
-  /** Told of each call with its outcome: no inputs, no outputs. */
-  readonly onCall: (call: string, error: ToolError | undefined) => void;
+  /** Told of each call with its outcome: no inputs, no outputs. The answer waits for it. */
+  readonly onCall: (call: string, error: ToolError | undefined) => Promise<void>;
 }
 
 export interface KeyProviderServerOptions extends PlaceLimits {
@@ -165,14 +165,14 @@ function answerWith(
 ): Call {
   return (call: ServerUnaryCall<Input, object>, callback: sendUnaryData<object>) => {
     handle(call.request).then(
-      (answer) => {
-        onCall(name, undefined);
+      async (answer) => {
+        await onCall(name, undefined);
         callback(null, answer);
       },
-      (error: unknown) => {
+      async (error: unknown) => {
         const known =
           error instanceof ToolError ? error : new ToolError('INTERNAL', 'the key provider failed');
-        onCall(name, known);
+        await onCall(name, known);
         const code = STATUS[known.code] ?? UNKNOWN;
         callback({ code, details: detailsOf(known, code) } as ServiceError);
       },

@@ -12,7 +12,11 @@ export interface LogFields {
   readonly [name: string]: string | number | boolean | undefined;
 }
 
-export type Log = (level: LogLevel, event: string, fields?: LogFields) => void;
+export interface Log {
+  (level: LogLevel, event: string, fields?: LogFields): void;
+  /** Settles when all lines until now are written: an answer that waits for it is in the log, even if a crash follows. */
+  written(): Promise<void>;
+}
 
 /** Lines of this level and worse are written at once, with all before them. */
 const AT_ONCE = LOG_LEVELS.indexOf('warning');
@@ -26,20 +30,27 @@ export function openLog(level: LogLevel, file: string | undefined): Log {
   const least = LOG_LEVELS.indexOf(level);
   const write = file === undefined ? writeToStderr : openFile(file);
   let waiting = '';
+  let told: (() => void)[] = [];
   const flush = () => {
     const text = waiting;
+    const listeners = told;
     waiting = '';
+    told = [];
     if (text !== '') write(text);
+    for (const tell of listeners) tell();
   };
   process.stderr.on('error', () => undefined);
   process.on('exit', flush);
-  return (line, event, fields = {}) => {
+  const log = (line: LogLevel, event: string, fields: LogFields = {}) => {
     const rank = LOG_LEVELS.indexOf(line);
     if (rank < least) return;
     if (waiting === '') setImmediate(flush);
     waiting += printLine(line, event, fields);
     if (rank >= AT_ONCE) flush();
   };
+  const written = () =>
+    waiting === '' ? Promise.resolve() : new Promise<void>((done) => told.push(done));
+  return Object.assign(log, { written });
 }
 
 function printLine(level: LogLevel, event: string, fields: LogFields): string {
