@@ -142,6 +142,7 @@ export async function openGuest(
     ports: {
       evidence,
       send,
+      announce: client.announce,
       accessToken: await openTokens(options, args, client.send),
       newWrappingKey,
       attestations: new SharedAttestations(millisecondsNow),

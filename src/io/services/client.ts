@@ -13,6 +13,7 @@ import type {
 } from '../../keyrelease/ports.js';
 import { chooseProxy } from '../registry/proxy.js';
 import { exchange, LateError } from './exchange.js';
+import { SpareConnections } from './spare-connections.js';
 
 export interface ServiceClientOptions {
   /** All trusted certificates as PEM; Node's own if absent. */
@@ -29,12 +30,20 @@ export interface ServiceClientOptions {
   readonly repeat?: boolean;
 }
 
+/** For which a connection that was made ahead waits; as undici keeps one without a request. */
+const SPARE_MS = 4_000;
+
 type AnyRequest = ServiceRequest | TransferRequest;
 
 export interface ServiceClient {
   readonly send: SendRequest;
   /** As send, for bytes. */
   readonly transfer: (request: TransferRequest) => Promise<BinaryAnswer>;
+  /**
+   * Says that a request over TLS to `host` follows, so that a connection may be made before; the result is to be called
+   * when it is sent, or will not be. Nothing happens before the first request of all, nor where a proxy is between.
+   */
+  readonly announce: (host: string) => () => void;
   close(): Promise<void>;
 }
 
@@ -47,13 +56,19 @@ const ENDED = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 /** A client; nothing is opened before the first request. */
 export function openServiceClient(options: ServiceClientOptions): ServiceClient {
   let opened: ReturnType<typeof openPools> | undefined;
+  let ready: ServiceClient | undefined;
+  const open = async () => {
+    ready = await openPools(options);
+    return ready;
+  };
   const pools = () => {
-    opened ??= openPools(options);
+    opened ??= open();
     return opened;
   };
   return {
     send: async (request) => (await pools()).send(request),
     transfer: async (request) => (await pools()).transfer(request),
+    announce: (host) => ready?.announce(host) ?? ignore,
     close: async () => {
       await (await opened)?.close();
     },
@@ -61,16 +76,18 @@ export function openServiceClient(options: ServiceClientOptions): ServiceClient 
 }
 
 async function openPools(options: ServiceClientOptions): Promise<ServiceClient> {
-  const { Agent, ProxyAgent } = await import('undici');
+  const { Agent, ProxyAgent, buildConnector } = await import('undici');
   // Made once: reading all trusted certificates takes longer than the rest of a connection.
   const secureContext = createSecureContext(options.ca ? { ca: [...options.ca] } : {});
   const tls = { timeout: options.timeoutMs, secureContext };
+  const connections = options.connections ?? 64;
   const common = {
-    connections: options.connections ?? 64,
+    connections,
     headersTimeout: options.timeoutMs,
     bodyTimeout: options.timeoutMs,
   };
-  const direct = new Agent({ ...common, connect: tls });
+  const spare = new SpareConnections(buildConnector(tls), { connections, lifetimeMs: SPARE_MS });
+  const direct = new Agent({ ...common, connect: spare.connect });
   const proxies = new Map<string, InstanceType<typeof ProxyAgent>>();
   const dispatcherFor = (url: URL) => {
     const proxy = LINK_LOCAL.test(url.hostname) ? undefined : chooseProxy(url, options.env);
@@ -101,11 +118,16 @@ async function openPools(options: ServiceClientOptions): Promise<ServiceClient> 
   return {
     send,
     transfer: send,
+    announce: (host) =>
+      dispatcherFor(new URL(`https://${host}`)) === direct ? spare.announce(host) : ignore,
     close: async () => {
+      spare.close();
       await Promise.all([direct, ...proxies.values()].map((pool) => pool.destroy()));
     },
   };
 }
+
+const ignore = () => undefined;
 
 /** The error without the request: its URL may hold what only the service should see. */
 function failure(error: unknown, host: string, timeoutMs: number): ToolError {

@@ -34,6 +34,8 @@ import type { SharedAttestations } from './shared-attestation.js';
 export interface ReleasePorts {
   readonly evidence: EvidenceCollector;
   readonly send: SendRequest;
+  /** Says that a request to a vault follows; the result is called when it is sent, or will not be. */
+  readonly announce?: (host: string) => () => void;
   /**
    * An access token for a resource, which may have been used before; `refused` is one that the service did not take. The
    * given one of a request is used instead.
@@ -180,7 +182,10 @@ export async function releaseKey(ports: ReleasePorts, order: ReleaseOrder): Prom
     'attestation service',
     ports.listedHosts,
   );
-  const attested = await ports.attestations.of(service, () => attestNewKey(ports, service));
+  const arrived = ports.announce?.(vault);
+  const attested = await ports.attestations
+    .of(service, () => attestNewKey(ports, service))
+    .finally(arrived);
   const nonce = ports.nonce().toString();
   const { enc, readCertificate } = ports;
   const request = buildReleaseRequest(vault, key, {
