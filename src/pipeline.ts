@@ -30,6 +30,8 @@ export interface KataRequest {
   /** Initdata to which the policy is added, for guests that carry it so. */
   readonly initdata?: Initdata;
   readonly ignoreUnsupported: readonly string[];
+  /** The reference's bytes, its defects included. */
+  readonly asReference?: boolean;
   readonly runtimeClassPrefixes: readonly string[];
 }
 
@@ -85,6 +87,7 @@ export async function generateKata(
       images: imageOf,
       settings,
       guest,
+      asReference: request.asReference === true,
       notices: ports.notices,
     });
     const policy = printPolicyText(request.rules, data);

@@ -42,7 +42,7 @@ export async function generateAsReference(
   if (ignoreUnsupported.length === 0) {
     for (const { text, file } of inputs) assertReferenceFields(text, file);
   }
-  const policies = await generateKata(request, ports);
+  const policies = await generateKata({ ...request, asReference: true }, ports);
   const edits = policies.map(({ workload: { placement }, key, value }) => ({
     document: placement.document,
     path: placement.path,

@@ -176,5 +176,7 @@ export interface Secret {
 /** A PersistentVolumeClaim document. */
 export interface Claim {
   readonly name: string;
+  /** It stands in a List, where the references do not see it. */
+  readonly inList: boolean;
   readonly storageClassName?: string;
 }

@@ -84,6 +84,7 @@ async function readRequest(
     guest,
     settings: parseSettings(settings.text, settings.file, guest),
     rules: await readRules(options, guest),
+    asReference: options.rules !== undefined,
     ...initdata,
     ignoreUnsupported: options.ignoreUnsupported ?? [],
     runtimeClassPrefixes: options.runtimeClass ?? [],

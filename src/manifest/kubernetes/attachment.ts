@@ -17,10 +17,12 @@ export interface CollectedAttachments {
   readonly claims: Claim[];
 }
 
-const READERS: Readonly<Record<string, (cursor: Cursor, into: CollectedAttachments) => void>> = {
+const READERS: Readonly<
+  Record<string, (cursor: Cursor, into: CollectedAttachments, inList: boolean) => void>
+> = {
   ConfigMap: (cursor, into) => into.configMaps.push(readConfigMap(cursor)),
   Secret: (cursor, into) => into.secrets.push(readSecret(cursor)),
-  PersistentVolumeClaim: (cursor, into) => into.claims.push(...readClaim(cursor)),
+  PersistentVolumeClaim: (cursor, into, inList) => into.claims.push(...readClaim(cursor, inList)),
 };
 
 /** True for the kinds to which workloads refer. */
@@ -29,8 +31,13 @@ export function isAttachmentKind(kind: string): boolean {
 }
 
 /** Adds the object to the collection; other kinds add nothing. */
-export function collectAttachment(cursor: Cursor, kind: string, into: CollectedAttachments): void {
-  if (isAttachmentKind(kind)) READERS[kind]?.(cursor, into);
+export function collectAttachment(
+  cursor: Cursor,
+  kind: string,
+  into: CollectedAttachments,
+  inList: boolean,
+): void {
+  if (isAttachmentKind(kind)) READERS[kind]?.(cursor, into, inList);
 }
 
 function readConfigMap(cursor: Cursor): ConfigMap {
@@ -54,10 +61,10 @@ function readName(object: Fields): string {
 }
 
 /** Claims are not checked, as in the reference: only their storage class is of interest. */
-function readClaim(cursor: Cursor): readonly Claim[] {
+function readClaim(cursor: Cursor, inList: boolean): readonly Claim[] {
   const node = nodeOf(cursor);
   const name = textAt(childOf(node, 'metadata'), 'name');
   if (name === undefined) return [];
   const storageClassName = textAt(childOf(node, 'spec'), 'storageClassName');
-  return [withoutAbsent({ name, storageClassName })];
+  return [withoutAbsent({ name, inList, storageClassName })];
 }

@@ -44,7 +44,7 @@ export function readObject(reader: ObjectReader, object: FoundObject): Header | 
   if (isWorkloadKind(kind)) addWorkload(reader, object, kind);
   else if (found === 'list') checkList(cursor);
   else if (found === 'podless' || found === 'foreign') {
-    collectAttachment(cursor, kind, reader.found.attachments);
+    collectAttachment(cursor, kind, reader.found.attachments, object.inList);
     if (found === 'foreign') noteForeign(cursor, apiVersion, kind);
   } else refuseKind(cursor, kind);
   return header;
@@ -155,7 +155,7 @@ export function readExtraObject(reader: ObjectReader, object: FoundObject): void
   const cursor = cursorOf(reader, object);
   const kind = readHeader(cursor)?.kind;
   if (kind === undefined || kind === 'List') return;
-  if (isAttachmentKind(kind)) collectAttachment(cursor, kind, found.attachments);
+  if (isAttachmentKind(kind)) collectAttachment(cursor, kind, found.attachments, object.inList);
   else if (ATTACHMENTS_ONLY.includes(options.guest)) {
     report(cursor, 'MANIFEST_UNSUPPORTED', `the kind ${kind} does not belong into this file`, {
       want: 'ConfigMap, Secret or PersistentVolumeClaim',

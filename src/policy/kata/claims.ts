@@ -1,6 +1,6 @@
 /** Persistent volume claims, ephemeral volumes and claim templates (spec kata-policy-data section 9.5). */
-import type { VolumeMount } from '../../workload/pod.js';
-import type { ContainerContext } from './context.js';
+import type { Claim, VolumeMount } from '../../workload/pod.js';
+import { type ContainerContext, noteDefect } from './context.js';
 import type { StorageData } from './data.js';
 import type { MountPlan } from './mounts.js';
 import { askedOptions, bindAt, claimOptions, nameOfMount, sharedBind } from './shared-mounts.js';
@@ -32,6 +32,17 @@ export function addClaim(
     });
   }
   plan.mounts.upsert(sharedBind(context, mount, claimOptions(context, mount)));
+}
+
+/** The claim of a name; the references do not look into a List. */
+export function findClaim(context: ContainerContext, name: string): Claim | undefined {
+  const { asReference, attachments, guest } = context;
+  const claims = attachments.claims.filter((claim) => claim.name === name);
+  const found = claims.find(({ inList }) => !(asReference && inList));
+  if (found === undefined && claims.length > 0 && guest.volumes.storageClasses !== undefined) {
+    noteDefect(context, `the claim ${name} of a List is not looked at`);
+  }
+  return found;
 }
 
 /** Adds the mounts of the StatefulSet's claim templates, in the order of the container's mounts. */

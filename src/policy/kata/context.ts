@@ -29,8 +29,19 @@ export interface ContainerContext {
   readonly annotations: ReadonlyMap<string, string>;
   readonly container: Container;
   readonly isPause: boolean;
+  /** The reference's bytes are wanted, its defects included. */
+  readonly asReference: boolean;
   readonly image: ResolvedImage;
   readonly notices: NoticeSink;
+}
+
+/** Says where the wanted bytes of the reference make a policy that the workload cannot start with. */
+export function noteDefect(context: ContainerContext, message: string): void {
+  context.notices({
+    code: 'reference-defect',
+    message: `${message}, as in the policy of the reference; the bundled rules come without this defect`,
+    where: context.container.at,
+  });
 }
 
 /** True if the container asks for all privileges. */

@@ -21,6 +21,8 @@ export interface KataPolicyInput {
   /** As parseSettings gives them for `guest`. */
   readonly settings: KataSettings;
   readonly guest: KataGuest;
+  /** Give the reference's bytes also where the guest would refuse what they allow; a notice says where. */
+  readonly asReference?: boolean;
   readonly notices: NoticeSink;
 }
 
@@ -95,6 +97,7 @@ function contextOf(
     annotations: policyAnnotations(input),
     container,
     isPause,
+    asReference: input.asReference === true,
     image: input.images(container.image),
     notices: input.notices,
   };

@@ -1,7 +1,7 @@
 /** Mounts of a container that do not come from volumes (spec kata-policy-data sections 9.1, 9.2 and 9.6). */
 import { ToolError } from '../../core/error.js';
 import type { PodSpec } from '../../workload/pod.js';
-import { type ContainerContext, hasReadOnlyRoot, isPrivileged } from './context.js';
+import { type ContainerContext, hasReadOnlyRoot, isPrivileged, noteDefect } from './context.js';
 import type { MountData, StorageData } from './data.js';
 import { lastPart } from './paths.js';
 import type { MountSettings } from './settings.js';
@@ -127,13 +127,16 @@ function addSettingsMount(
   setting: MountSettings,
   context: ContainerContext,
 ): void {
-  const { container, settings, isPause } = context;
+  const { asReference, container, settings, isPause } = context;
   const isWanted =
     settings.mountDestinations.includes(setting.destination) ||
     container.volumeMounts.some((mount) => mount.mountPath === setting.destination);
   if (!isWanted) return;
   const isTerminationLog = setting.destination === TERMINATION_LOG;
-  const destination = (isTerminationLog && container.terminationMessagePath) || setting.destination;
+  const path = isTerminationLog ? container.terminationMessagePath : undefined;
+  if (path === '' && asReference)
+    noteDefect(context, 'the empty terminationMessagePath is a mount');
+  const destination = asReference ? (path ?? setting.destination) : path || setting.destination;
   const followsRoot =
     !isPause && FOLLOW_ROOT.includes(setting.destination) && !list.has(setting.destination);
   const access = hasReadOnlyRoot(container) ? 'ro' : 'rw';

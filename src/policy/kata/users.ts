@@ -5,7 +5,7 @@
 import { ToolError } from '../../core/error.js';
 import type { NoticeSink } from '../../core/notice.js';
 import type { Container, PodSecurityContext } from '../../workload/pod.js';
-import type { ContainerContext } from './context.js';
+import { type ContainerContext, noteDefect } from './context.js';
 import type { UserData } from './data.js';
 import type { UserRules } from './guests.js';
 import {
@@ -125,10 +125,21 @@ function userWithPasswdGroup({ user, database }: ImageUserQuery): ImageUser {
   return gid === undefined ? { uid } : { uid, gid };
 }
 
+/** The reference of family C does not look at the pod's user in a CronJob. */
+function isUserForgotten(context: ContainerContext): boolean {
+  const { asReference, container, guest, isPause, workload } = context;
+  if (!asReference || guest.family !== 'C' || workload.kind !== 'CronJob') return false;
+  if (workload.pod.securityContext?.runAsUser === undefined) return false;
+  if (!isPause && container.securityContext?.runAsUser === undefined) {
+    noteDefect(context, 'runAsUser of the pod is left out of a CronJob');
+  }
+  return true;
+}
+
 /** Families C and V: groups are those of the settings. */
 function userWithSettingsGroups(context: ContainerContext, imageUser: ImageUser): UserData {
   const { user } = context.own;
-  const pod = context.workload.pod.securityContext;
+  const pod = isUserForgotten(context) ? undefined : context.workload.pod.securityContext;
   const own = context.container.securityContext;
   return {
     UID: own?.runAsUser ?? pod?.runAsUser ?? (imageUser.uid || (user?.UID ?? 0)),

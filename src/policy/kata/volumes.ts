@@ -4,7 +4,7 @@
  */
 import { ToolError } from '../../core/error.js';
 import type { Volume, VolumeMount } from '../../workload/pod.js';
-import { addClaim, addClaimTemplates } from './claims.js';
+import { addClaim, addClaimTemplates, findClaim } from './claims.js';
 import type { MountData, StorageData } from './data.js';
 import type { VolumeRules } from './guests.js';
 import type { MountPlan } from './mounts.js';
@@ -39,7 +39,6 @@ export function addVolumes(plan: MountPlan): void {
 }
 
 function addVolume(plan: MountPlan, mount: VolumeMount, { source }: Volume): void {
-  const { attachments } = plan.context;
   switch (source.kind) {
     case 'empty-dir':
       addEmptyDir(plan, mount, source.medium);
@@ -52,8 +51,7 @@ function addVolume(plan: MountPlan, mount: VolumeMount, { source }: Volume): voi
       plan.mounts.upsert(hostPathMount(plan, mount, source.path));
       break;
     case 'persistent-volume-claim': {
-      const claim = attachments.claims.find(({ name }) => name === source.claimName);
-      addClaim(plan, mount, claim?.storageClassName);
+      addClaim(plan, mount, findClaim(plan.context, source.claimName)?.storageClassName);
       break;
     }
     case 'ephemeral':

@@ -179,7 +179,7 @@ spec: {storageClassName: fast, whatever: 1}
         ]),
       },
     ],
-    claims: [{ name: 'far', storageClassName: 'fast' }],
+    claims: [{ name: 'far', inList: false, storageClassName: 'fast' }],
   };
 
   it('are read from manifests and from extra files', () => {

@@ -1,6 +1,7 @@
 /** What the rows of the area `kata-manifest` say: each is shown here for its guests, and each case has its row. */
 import { describe, expect, it } from 'vitest';
 import { ToolError } from '../../../src/core/error.js';
+import type { Notice } from '../../../src/core/notice.js';
 import { readManifest } from '../../../src/manifest/kubernetes/read-manifest.js';
 import type { ContainerData } from '../../../src/policy/kata/data.js';
 import { buildKataPolicyData } from '../../../src/policy/kata/document.js';
@@ -17,6 +18,8 @@ interface ManifestCase {
   /** What our policy holds: of the only container, where ours is "accepted". */
   readonly shows?: (container: ContainerData) => unknown;
   readonly want?: unknown;
+  /** What the policy holds where the bytes of the reference are wanted, if that differs. */
+  readonly wantOfReference?: unknown;
 }
 
 const pod = (container: string, more = '') =>
@@ -81,21 +84,33 @@ const CASES: Readonly<Record<string, ManifestCase>> = {
     families: 'C',
     shows: ({ OCI }) => OCI.Process.User.UID,
     want: 1000,
+    wantOfReference: 0,
   },
   'termination-path-empty': {
     text: pod(', terminationMessagePath: ""'),
-    shows: ({ OCI }) => OCI.Mounts?.some((mount) => mount.destination === '/dev/termination-log'),
-    want: true,
+    shows: ({ OCI }) =>
+      OCI.Mounts?.map((mount) => mount.destination).filter(
+        (path) => path === '' || path === '/dev/termination-log',
+      ),
+    want: ['/dev/termination-log'],
+    wantOfReference: [''],
   },
   'claim-in-list': {
     text: `apiVersion: v1\nkind: List\nitems:\n  - ${CLAIM}\n  - {apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /m}]}], volumes: [{name: v, persistentVolumeClaim: {claimName: claim}}]}}\n`,
     families: 'CV',
-    shows: ({ storages }) => storages.at(-1)?.mount_point,
-    want: '$(spath)/$(b64-direct-vol-path)',
+    shows: ({ storages }) =>
+      storages.some(({ mount_point: at }) => at === '$(spath)/$(b64-direct-vol-path)'),
+    want: true,
+    wantOfReference: false,
   },
 };
 
-function makeContainer(family: KataFamily, { text, extra }: ManifestCase): ContainerData {
+function makeContainer(
+  family: KataFamily,
+  { text, extra }: ManifestCase,
+  asReference = false,
+  notices: Notice[] = [],
+): ContainerData {
   const { workloads, attachments } = readManifest(
     [
       { file: 'pod.yaml', text },
@@ -113,7 +128,8 @@ function makeContainer(family: KataFamily, { text, extra }: ManifestCase): Conta
     images: (reference) => imageOf(reference, {}),
     settings: settingsOf(family),
     guest: guestOf(family),
-    notices: () => {},
+    asReference,
+    notices: (notice) => notices.push(notice),
   });
   const container = containers[1];
   if (container === undefined) throw new Error('no container');
@@ -146,6 +162,17 @@ describe('manifests that the reference reads otherwise', () => {
       expect([family, outcomeOf(family, found)]).toEqual([family, row.ours]);
       if (found.shows === undefined) continue;
       expect(found.shows(makeContainer(family, found))).toEqual(found.want);
+    }
+  });
+
+  const defects = Object.entries(CASES).filter(([, found]) => 'wantOfReference' in found);
+
+  it.each(defects)('%s: the bytes of the reference where they are asked for', (_, found) => {
+    for (const family of familiesOf(found)) {
+      const notices: Notice[] = [];
+      const container = makeContainer(family, found, true, notices);
+      expect([family, found.shows?.(container)]).toEqual([family, found.wantOfReference]);
+      expect(notices.map(({ code }) => code)).toContain('reference-defect');
     }
   });
 });

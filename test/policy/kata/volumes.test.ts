@@ -270,9 +270,9 @@ describe('shared volumes', () => {
 
 describe('storage classes', () => {
   const claims = [
-    { name: 'block', storageClassName: 'cc-managed-csi' },
-    { name: 'smb', storageClassName: 'azurefile-csi-kata-cc' },
-    { name: 'other', storageClassName: 'other' },
+    { name: 'block', inList: false, storageClassName: 'cc-managed-csi' },
+    { name: 'smb', inList: false, storageClassName: 'azurefile-csi-kata-cc' },
+    { name: 'other', inList: false, storageClassName: 'other' },
   ];
   const claim = (claimName: string): VolumeSource => ({
     kind: 'persistent-volume-claim',
