@@ -90,10 +90,28 @@ function addImport(parent: Command, context: CommandContext): void {
     .option('--apply', 'do it; without it the request is only printed')
     .option('--save-key <file>', 'keep the key too, readable by you alone')
     .option('--derived-key <file>', 'save the symmetric key that workloads derive (HKDF-SHA256)');
-  addStoryOptions(command).action(async (options: ImportOptions) => {
-    const { runImport } = await import('./key/import.js');
-    await runImport(options, context);
-  });
+  addStoryOptions(command)
+    .addHelpText(
+      'after',
+      `
+Configuration:
+  {"key": {"kid": "NAME",
+           "kty": "RSA-HSM",              or oct-HSM, EC-HSM
+           "authority": {"endpoint": "sharedeus2.eus2.attest.azure.net"},
+           "akv": {"endpoint": "NAME.managedhsm.azure.net"}},
+   "claims": [[{"claim": "x-ms-sevsnpvm-hostdata", "equals": "HEX"}, ...]],
+   "key_derivation": {"salt": "HEX", "label": "TEXT"}}   with --derived-key
+  Each list of claims is one way to get the key; "podseal measure pod.yaml" prints HEX.
+
+Examples:
+  podseal key import -c importkey.json --generate
+  podseal key import -c importkey.json --key-hex-file key.hex --apply
+  podseal key import -c importkey.json --generate --apply --derived-key data.key`,
+    )
+    .action(async (options: ImportOptions) => {
+      const { runImport } = await import('./key/import.js');
+      await runImport(options, context);
+    });
 }
 
 function addRelease(parent: Command, context: CommandContext): void {
@@ -109,10 +127,18 @@ function addRelease(parent: Command, context: CommandContext): void {
   addGuestOptions(command)
     .optionsGroup('Output:')
     .option('-o, --output <file>', 'write to a file, readable by you alone, instead of stdout');
-  addStoryOptions(command).action(async (kid: string, options: ReleaseOptions) => {
-    const { runRelease } = await import('./key/release.js');
-    await runRelease(kid, options, context);
-  });
+  addStoryOptions(command)
+    .addHelpText(
+      'after',
+      `
+Example:
+  podseal key release kafka-key --vault NAME.vault.azure.net --authority sharedeus2.eus2.attest.azure.net \\
+    -o kafka-key.jwk`,
+    )
+    .action(async (kid: string, options: ReleaseOptions) => {
+      const { runRelease } = await import('./key/release.js');
+      await runRelease(kid, options, context);
+    });
 }
 
 function addDoctor(parent: Command, context: CommandContext): void {

@@ -19,6 +19,20 @@ describe('help', () => {
     expect(asked.stdout).toMatch(new RegExp(`^Usage: podseal ${group} ${command} `));
   });
 
+  it('teaches every command by an example', async () => {
+    const without: string[] = [];
+    const visit = async (path: readonly string[]): Promise<void> => {
+      const { stdout } = await podseal([...path, '--help']);
+      const [list = ''] = stdout.split(/^Commands:\n/m)[1]?.split('\n\n') ?? [];
+      const names = [...list.matchAll(/^ {2}([a-z-]+)(?= )/gm)].map(([, name = '']) => name);
+      const below = names.filter((name) => name !== 'help');
+      if (below.length === 0 && !/^Examples?:$/m.test(stdout)) without.push(path.join(' '));
+      for (const name of below) await visit([...path, name]);
+    };
+    await visit([]);
+    expect(without).toEqual([]);
+  });
+
   it.each(['sidecar', 'simulate'])('of %s alone is its own', async (group) => {
     expect((await podseal([group, 'help'])).stdout).toBe((await podseal([group, '--help'])).stdout);
   });

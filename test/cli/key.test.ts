@@ -106,7 +106,10 @@ describe('key create', () => {
       standIns.host,
     ];
     const made = await create('--apply', ...files);
-    expect(made).toMatchObject({ status: 0, stderr: '' });
+    expect(made).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/^wrote .*pub.pem\nwrote .*\n$/),
+    });
     expect(made.stdout).toMatch(/^https:\/\/localhost:[0-9]+\/keys\/made\/[0-9a-f]{32}\n$/);
     expect(createPublicKey(readFileSync(at('pub.pem'))).asymmetricKeyDetails?.modulusLength).toBe(
       3072,
@@ -229,7 +232,10 @@ describe('key import', () => {
     const args = configure('rsa', { kty: 'RSA-HSM' }, { salt: 'c0ffee' });
     const files = ['--save-key', at('rsa.pem'), '--derived-key', at('derived.bin')];
     const made = await key([...args, '--generate', ...files, '--apply']);
-    expect(made).toMatchObject({ status: 0, stderr: '' });
+    expect(made).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/^(wrote .*, readable by you alone\n){2}$/),
+    });
     expect(readFileSync(at('rsa.pem'), 'utf8')).toContain('PRIVATE KEY');
     expect(readFileSync(at('derived.bin'))).toHaveLength(32);
     keepSecret(readFileSync(at('derived.bin')), 'a derived key');

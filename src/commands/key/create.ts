@@ -61,6 +61,16 @@ export async function runCreate(
   if (options.info !== undefined && options.publicKey === undefined) {
     throw new ToolError('USAGE_CONFLICT', '--info needs --public-key, the file that it names');
   }
+  if (options.publicKey !== undefined && options.type === 'oct-HSM') {
+    throw new ToolError(
+      'USAGE_CONFLICT',
+      'a symmetric key has no public half: leave --public-key out',
+    );
+  }
+  const authority =
+    options.authority === undefined
+      ? undefined
+      : parseServiceHost(options.authority, 'attestation service', options.allowHost ?? []);
   const shape = readShape(options);
   const services = await openServices(options);
   try {
@@ -82,8 +92,10 @@ export async function runCreate(
       return;
     }
     const made = readVaultKey(await sendToVault(services, request), vault);
-    await writeFiles(made, vault, options);
     await terminal.product(`${made.kid}\n`);
+    for (const file of await writeFiles(made, { vault, authority }, options)) {
+      terminal.info(`wrote ${file}`);
+    }
   } finally {
     await services.close();
   }
@@ -115,20 +127,19 @@ function readShape({ type, size, curve, ops }: CreateOptions) {
   };
 }
 
+/** Writes what was asked for; the names of the files. */
 async function writeFiles(
   { publicKey: pem }: VaultKey,
-  vault: string,
-  { publicKey, info, authority, allowHost }: CreateOptions,
-): Promise<void> {
-  if (publicKey === undefined) return;
+  { vault, authority }: { readonly vault: string; readonly authority: string | undefined },
+  { publicKey, info }: CreateOptions,
+): Promise<readonly string[]> {
+  if (publicKey === undefined) return [];
   if (pem === undefined) {
-    throw new ToolError('VAULT_ANSWER_INVALID', 'the vault gave no public key', {
-      hints: ['a symmetric key has none: leave --public-key out'],
-    });
+    throw new ToolError('VAULT_ANSWER_INVALID', 'the vault gave no public key');
   }
   const { writeFileAtomic } = await import('../../io/files.js');
   await writeFileAtomic(publicKey, pem);
-  if (info === undefined || authority === undefined) return;
-  const attestation = parseServiceHost(authority, 'attestation service', allowHost ?? []);
-  await writeFileAtomic(info, printKeyInfo(publicKey, vault, attestation));
+  if (info === undefined || authority === undefined) return [publicKey];
+  await writeFileAtomic(info, printKeyInfo(publicKey, vault, authority));
+  return [publicKey, info];
 }

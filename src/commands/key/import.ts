@@ -65,7 +65,9 @@ export async function runImport(options: ImportOptions, context: CommandContext)
       terminal.info('nothing was sent or written: --apply imports the key');
       return;
     }
-    await saveFiles(material, config, options);
+    for (const file of await saveFiles(material, config, options)) {
+      terminal.info(`wrote ${file}, readable by you alone`);
+    }
     const answer = await sendToVault(services, request, config.bearerToken);
     await terminal.product(`${readVaultKey(answer, vault).kid}\n`);
   } finally {
@@ -135,22 +137,32 @@ function jwkOf(material: Material, { kty, keyOps }: ImportConfig): JsonValue {
   throw new ToolError('KEY_CONFIG_INVALID', 'key.kty oct-HSM needs a key in hex');
 }
 
-/** Keeps a generated key, and writes the symmetric key that a workload derives from the released one. */
+/**
+ * Keeps a generated key, and writes the symmetric key that a workload derives from the released one; the names of the
+ * files. All is made before anything is written.
+ */
 async function saveFiles(
   material: Material,
-  { derivation }: ImportConfig,
+  config: ImportConfig,
   { saveKey, derivedKey }: ImportOptions,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { writeFileAtomic } = await import('../../io/files.js');
+  const files: [string, string | Buffer][] = [];
+  if (derivedKey !== undefined) files.push([derivedKey, await deriveKey(material, config)]);
   if (saveKey !== undefined) {
     const content =
       'bytes' in material
         ? `${material.bytes.toString('hex')}\n`
         : material.key.export({ type: 'pkcs8', format: 'pem' });
-    await writeFileAtomic(saveKey, content, SECRET_MODE);
+    files.push([saveKey, content]);
   }
-  if (derivedKey === undefined) return;
-  if ('bytes' in material) return await writeFileAtomic(derivedKey, material.bytes, SECRET_MODE);
+  for (const [file, content] of files) await writeFileAtomic(file, content, SECRET_MODE);
+  return files.map(([file]) => file);
+}
+
+/** The symmetric key that workloads have: a symmetric one itself. */
+async function deriveKey(material: Material, { derivation }: ImportConfig): Promise<Buffer> {
+  if ('bytes' in material) return material.bytes;
   const { salt, label } = derivation;
   if (material.key.asymmetricKeyType !== 'rsa' || salt === undefined) {
     throw new ToolError(
@@ -159,10 +171,6 @@ async function saveFiles(
     );
   }
   const { deriveSymmetricKey, DEFAULT_LABEL } = await import('../../keyrelease/derive.js');
-  const bytes = deriveSymmetricKey(
-    material.key,
-    hexBytes(salt, 'key_derivation.salt'),
-    label ?? DEFAULT_LABEL,
-  );
-  await writeFileAtomic(derivedKey, bytes, SECRET_MODE);
+  const saltBytes = hexBytes(salt, 'key_derivation.salt');
+  return deriveSymmetricKey(material.key, saltBytes, label ?? DEFAULT_LABEL);
 }

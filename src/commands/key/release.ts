@@ -19,11 +19,14 @@ export async function runRelease(
   const terminal = context.terminal(
     readOutputOptions(options as unknown as Record<string, unknown>),
   );
-  const [{ openKeyPool }, { releaseKey }, { writeFileAtomic }] = await Promise.all([
-    import('../../io/services/key-pool.js'),
-    import('../../pipeline/sidecar/release.js'),
-    import('../../io/files.js'),
-  ]);
+  const [{ openKeyPool }, { releaseKey }, { writeFileAtomic }, { keepOutOfCore }] =
+    await Promise.all([
+      import('../../io/services/key-pool.js'),
+      import('../../pipeline/sidecar/release.js'),
+      import('../../io/files.js'),
+      import('../../io/crash.js'),
+    ]);
+  keepOutOfCore();
   const guest = await openGuest(options, openKeyPool(0).take);
   try {
     if (guest.fake) {
