@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeSyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
 import {
@@ -119,6 +119,13 @@ describe('key create', () => {
       kms_endpoint: standIns.host,
       attester_endpoint: standIns.host,
     });
+    const near = (name: string) => relative(process.cwd(), at(name));
+    const relatively = ['--public-key', near('pub.pem'), '--info', near('near-info.json')];
+    const again = await create('--apply', ...relatively, '--authority', standIns.host);
+    expect(again).toMatchObject({ status: 0 });
+    expect(JSON.parse(readFileSync(at('near-info.json'), 'utf8'))).toMatchObject({
+      public_key_path: 'pub.pem',
+    });
   });
 
   it.each([
@@ -133,6 +140,8 @@ describe('key create', () => {
   it.each([
     ['--type oct-HSM --size 2048', 'a key of type oct-HSM has no size of 2048 bits'],
     ['--size 256', 'a key of type RSA-HSM has no size of 256 bits'],
+    ['--type oct-HSM --public-key p', 'a symmetric key has no public half'],
+    ['--public-key p --info i --authority evil.example', 'attestation service is not allowed'],
     ['--type EC-HSM --size 3072', 'a key of type EC-HSM has no size of 3072 bits'],
     ['--curve P-256', 'a key of type RSA-HSM has no curve'],
     ['--ops sign --ops Verify', 'the vault knows no such operation'],

@@ -140,6 +140,9 @@ async function writeFiles(
   const { writeFileAtomic } = await import('../../io/files.js');
   await writeFileAtomic(publicKey, pem);
   if (info === undefined || authority === undefined) return [publicKey];
-  await writeFileAtomic(info, printKeyInfo(publicKey, vault, authority));
+  const { dirname, isAbsolute, relative } = await import('node:path');
+  // As whoever reads it sees it: from where the information stands.
+  const path = isAbsolute(publicKey) ? publicKey : relative(dirname(info), publicKey);
+  await writeFileAtomic(info, printKeyInfo(path, vault, authority));
   return [publicKey, info];
 }
