@@ -9,12 +9,8 @@ import {
   makeSyntheticPlatform,
   type SyntheticPlatform,
 } from '../../src/pipeline/rehearsal/platform.js';
-import {
-  buildReleasePolicy,
-  parseMeasurement,
-  printReleasePolicy,
-} from '../../src/release/release-policy.js';
 import { temporaryFolder } from '../support/cli.js';
+import { GUEST, policyFor } from '../support/released-guest.js';
 import { needlesOf } from '../support/secrets/needles.js';
 import { openSearch } from '../support/secrets/search.js';
 import {
@@ -30,7 +26,6 @@ const PT_LOAD = 1;
 /** The kernel always writes its own code for programs (vdso): a few pages. */
 const SPECIAL_PAGES = 65_536;
 const isNative = loadNative().kind === 'loaded';
-const HOST_DATA = 'ab'.repeat(32);
 const UNLIMITED = ['sh', '-c', 'ulimit -c unlimited && exec "$@"', 'sh'];
 
 /** Why no core file can be looked at on this machine; undefined where it can. */
@@ -71,17 +66,9 @@ const formsIn = (text: Buffer) => search(text).map(({ needle }) => needle.form);
 async function startAndRelease(launcher: readonly string[], env: Record<string, string> = {}) {
   const standIns = await startStandIns({
     platform,
-    guest: { hostData: Buffer.from(HOST_DATA, 'hex') },
+    guest: GUEST,
     material,
-    policy: (authority) =>
-      printReleasePolicy(
-        buildReleasePolicy({
-          authorities: [authority],
-          measurements: [parseMeasurement(HOST_DATA)],
-          compliance: 'azure-signed-katacc-uvm',
-          debuggable: false,
-        }),
-      ),
+    policy: policyFor,
   });
   const sidecar = await startSidecar({ ...standIns, launcher, env });
   const { host, key } = standIns;

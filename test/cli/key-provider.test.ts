@@ -15,11 +15,7 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { makeSyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
-import {
-  buildReleasePolicy,
-  parseMeasurement,
-  printReleasePolicy,
-} from '../../src/release/release-policy.js';
+import { GUEST, policyFor } from '../support/released-guest.js';
 import { keepSecret } from '../support/secrets/record.js';
 import {
   type Fault,
@@ -127,22 +123,13 @@ beforeAll(async () => {
     atEnd.unshift(close);
   };
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
-  const hostData = 'ab'.repeat(32);
   standIns = await startStandIns(
     {
       platform: await makeSyntheticPlatform(secondsNow()),
-      guest: { hostData: Buffer.from(hostData, 'hex') },
+      guest: GUEST,
       material: privateKey.export({ type: 'pkcs8', format: 'der' }),
       fault: (request, answer) => fault(request, answer),
-      policy: (authority) =>
-        printReleasePolicy(
-          buildReleasePolicy({
-            authorities: [authority],
-            measurements: [parseMeasurement(hostData)],
-            compliance: 'azure-signed-katacc-uvm',
-            debuggable: false,
-          }),
-        ),
+      policy: policyFor,
     },
     later,
   );

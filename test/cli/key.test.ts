@@ -5,35 +5,20 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeSyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
-import {
-  buildReleasePolicy,
-  parseMeasurement,
-  printReleasePolicy,
-} from '../../src/release/release-policy.js';
 import { type CliOptions, podseal, ROOT } from '../support/cli.js';
+import { GUEST, policyFor } from '../support/released-guest.js';
 import { keepSecret, recordOutput } from '../support/secrets/record.js';
 import { type StandIns, secondsNow, startStandIns } from '../support/stand-ins.js';
 
-const HOST_DATA = 'ab'.repeat(32);
 const IDENTITY_HEADER = keepSecret(randomBytes(24).toString('base64url'), 'an identity header');
 let standIns: StandIns;
 const atEnd: (() => void | Promise<void>)[] = [];
-
-const policyFor = (authority: string, measurement = HOST_DATA) =>
-  printReleasePolicy(
-    buildReleasePolicy({
-      authorities: [authority],
-      measurements: [parseMeasurement(measurement)],
-      compliance: 'azure-signed-katacc-uvm',
-      debuggable: false,
-    }),
-  );
 
 beforeAll(async () => {
   standIns = await startStandIns(
     {
       platform: await makeSyntheticPlatform(secondsNow()),
-      guest: { hostData: Buffer.from(HOST_DATA, 'hex') },
+      guest: GUEST,
       policy: (authority) => policyFor(authority),
     },
     (close) => {

@@ -2,11 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { makeSyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
-import {
-  buildReleasePolicy,
-  parseMeasurement,
-  printReleasePolicy,
-} from '../../src/release/release-policy.js';
+import { GUEST, policyFor } from '../support/released-guest.js';
 import {
   type Fault,
   post,
@@ -17,7 +13,6 @@ import {
   startStandIns,
 } from '../support/stand-ins.js';
 
-const HOST_DATA = 'ab'.repeat(32);
 const passOn: Fault = (_, answer) => answer();
 
 let standIns: StandIns;
@@ -26,23 +21,14 @@ let fault: Fault = passOn;
 const atEnd: (() => void | Promise<void>)[] = [];
 
 beforeAll(async () => {
-  const policy = (authority: string) =>
-    printReleasePolicy(
-      buildReleasePolicy({
-        authorities: [authority],
-        measurements: [parseMeasurement(HOST_DATA)],
-        compliance: 'azure-signed-katacc-uvm',
-        debuggable: false,
-      }),
-    );
   const later = (close: () => void | Promise<void>) => {
     atEnd.unshift(close);
   };
   standIns = await startStandIns(
     {
       platform: await makeSyntheticPlatform(secondsNow()),
-      guest: { hostData: Buffer.from(HOST_DATA, 'hex') },
-      policy,
+      guest: GUEST,
+      policy: policyFor,
       fault: (request, answer) => fault(request, answer),
     },
     later,

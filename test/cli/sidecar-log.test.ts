@@ -6,12 +6,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeSyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
-import {
-  buildReleasePolicy,
-  parseMeasurement,
-  printReleasePolicy,
-} from '../../src/release/release-policy.js';
 import { podseal, temporaryFolder } from '../support/cli.js';
+import { GUEST, policyFor } from '../support/released-guest.js';
 import { keepSecret, recordFile } from '../support/secrets/record.js';
 import {
   ACCESS_TOKEN,
@@ -23,7 +19,6 @@ import {
   startStandIns,
 } from '../support/stand-ins.js';
 
-const HOST_DATA = 'ab'.repeat(32);
 const GIVEN = keepSecret(randomBytes(24).toString('base64url'), 'a token of the caller');
 const RUNTIME = keepSecret(Buffer.from('{"secret":"r4ndom-runtime-data"}'), 'runtime data');
 
@@ -36,16 +31,8 @@ const MEMBERS = [
 async function startThem(): Promise<StandIns> {
   return await startStandIns({
     platform: await makeSyntheticPlatform(secondsNow()),
-    guest: { hostData: Buffer.from(HOST_DATA, 'hex') },
-    policy: (authority) =>
-      printReleasePolicy(
-        buildReleasePolicy({
-          authorities: [authority],
-          measurements: [parseMeasurement(HOST_DATA)],
-          compliance: 'azure-signed-katacc-uvm',
-          debuggable: false,
-        }),
-      ),
+    guest: GUEST,
+    policy: policyFor,
   });
 }
 

@@ -5,11 +5,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ServiceAnswer } from '../../src/keyrelease/ports.js';
 import { makeSyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
 import { storedKey } from '../../src/pipeline/rehearsal/stored-keys.js';
-import {
-  buildReleasePolicy,
-  parseMeasurement,
-  printReleasePolicy,
-} from '../../src/release/release-policy.js';
+import { GUEST, policyFor } from '../support/released-guest.js';
 import { keepSecret } from '../support/secrets/record.js';
 import {
   type Fault,
@@ -21,24 +17,12 @@ import {
   startStandIns,
 } from '../support/stand-ins.js';
 
-const HOST_DATA = 'ab'.repeat(32);
-
 let standIns: StandIns;
 let sidecar: Sidecar;
 let fault: Fault;
 /** Bodies of requests to the attestation service. */
 let attested: string[];
 const atEnd: (() => void | Promise<void>)[] = [];
-
-const policyFor = (authority: string) =>
-  printReleasePolicy(
-    buildReleasePolicy({
-      authorities: [authority],
-      measurements: [parseMeasurement(HOST_DATA)],
-      compliance: 'azure-signed-katacc-uvm',
-      debuggable: false,
-    }),
-  );
 
 beforeAll(async () => {
   const later = (close: () => void | Promise<void>) => {
@@ -47,7 +31,7 @@ beforeAll(async () => {
   standIns = await startStandIns(
     {
       platform: await makeSyntheticPlatform(secondsNow()),
-      guest: { hostData: Buffer.from(HOST_DATA, 'hex') },
+      guest: GUEST,
       policy: policyFor,
       fault: (request, answer) => {
         if (request.url.includes('/attest/')) attested.push(request.body ?? '');

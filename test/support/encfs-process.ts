@@ -13,11 +13,6 @@ import {
   type SyntheticPlatform,
 } from '../../src/pipeline/rehearsal/platform.js';
 import { storedKey } from '../../src/pipeline/rehearsal/stored-keys.js';
-import {
-  buildReleasePolicy,
-  parseMeasurement,
-  printReleasePolicy,
-} from '../../src/release/release-policy.js';
 import { ROOT, temporaryFolder } from './cli.js';
 import {
   formatImage,
@@ -27,10 +22,10 @@ import {
   randomKey,
   type Script,
 } from './played-system.js';
+import { GUEST, HOST_DATA, policyFor } from './released-guest.js';
 import { keepSecret, recordChild } from './secrets/record.js';
 import { type StandIns, secondsNow, startStandIns } from './stand-ins.js';
 
-const HOST_DATA = 'ab'.repeat(32);
 const SALT = randomBytes(32);
 const LABEL = 'Encryption Key';
 export const OCT = keepSecret(randomKey(), 'the key of an image');
@@ -48,16 +43,6 @@ export const outputs: string[] = [];
 export const secrets: string[] = [BEARER, 'identity-header-secret', '"d":', 'Bearer', 'eyJ'];
 const atEnd: (() => void | Promise<void>)[] = [];
 
-const policyFor = (authority: string, measurement: string) =>
-  printReleasePolicy(
-    buildReleasePolicy({
-      authorities: [authority],
-      measurements: [parseMeasurement(measurement)],
-      compliance: 'azure-signed-katacc-uvm',
-      debuggable: false,
-    }),
-  );
-
 /** Starts the stand-ins, with keys in their vault. */
 export async function startWorld(): Promise<void> {
   const platform: SyntheticPlatform = await makeSyntheticPlatform(secondsNow());
@@ -67,8 +52,8 @@ export async function startWorld(): Promise<void> {
     {
       platform,
       material: rsa.export({ format: 'der', type: 'pkcs8' }),
-      guest: { hostData: Buffer.from(HOST_DATA, 'hex'), launchMeasurement: Buffer.alloc(48, 7) },
-      policy: (authority) => policyFor(authority, HOST_DATA),
+      guest: { ...GUEST, launchMeasurement: Buffer.alloc(48, 7) },
+      policy: (authority) => policyFor(authority),
     },
     (close) => {
       atEnd.unshift(close);

@@ -10,13 +10,9 @@ import { printImportPolicy, readImportConfig } from '../../src/keyrelease/import
 import { readSidecarArgs } from '../../src/keyrelease/sidecar-args.js';
 import { reportDataFor } from '../../src/keyrelease/wrapping-key.js';
 import { makeSyntheticPlatform } from '../../src/pipeline/rehearsal/platform.js';
-import {
-  buildReleasePolicy,
-  parseMeasurement,
-  printReleasePolicy,
-} from '../../src/release/release-policy.js';
 import { podseal } from './cli.js';
 import { type FakeProxy, openFakeProxy } from './fake-proxy.js';
+import { GUEST, policyFor } from './released-guest.js';
 import type * as Vectors from './skr-vectors.js';
 import {
   type AtEnd,
@@ -29,8 +25,6 @@ import {
   startSidecar,
   startStandIns,
 } from './stand-ins.js';
-
-const HOST_DATA = 'ab'.repeat(32);
 
 /** A request that reached a service. */
 type Reached = Parameters<Fault>[0];
@@ -68,16 +62,8 @@ export async function startSkrService(names: ServiceNames, atEnd: AtEnd): Promis
   const standIns = await startStandIns(
     {
       platform: await makeSyntheticPlatform(secondsNow()),
-      guest: { hostData: Buffer.from(HOST_DATA, 'hex') },
-      policy: (authority) =>
-        printReleasePolicy(
-          buildReleasePolicy({
-            authorities: [authority],
-            measurements: [parseMeasurement(HOST_DATA)],
-            compliance: 'azure-signed-katacc-uvm',
-            debuggable: false,
-          }),
-        ),
+      guest: GUEST,
+      policy: policyFor,
       fault: record,
       names,
     },
