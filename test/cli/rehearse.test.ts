@@ -2,16 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parseJson } from '../../src/core/json.js';
 import { loadNative } from '../../src/io/native.js';
-import { policyText as ccePolicyText } from '../policy/aci/sample-policy.js';
+import { policyText } from '../policy/aci/sample-policy.js';
 import { type CliOptions, podseal, ROOT, temporaryFolder } from '../support/cli.js';
-import { policyText, RequestVectors } from '../support/kata-requests.js';
-import { vectorsDir } from '../support/vectors.js';
 
 const EXAMPLE = join(ROOT, 'fixtures/example/consumer.yaml');
 const IMAGES = ['--images', join(ROOT, 'fixtures/example/images.json')];
-const RULES = join(ROOT, 'policies/kata/rules/azl3.rego');
 const AKS = 'io.katacontainers.config.agent.policy';
 const isNative = loadNative().kind === 'loaded';
 
@@ -207,30 +203,6 @@ describe('podseal simulate', () => {
   });
 });
 
-const root = vectorsDir('kata-requests');
-
-describe.runIf(root !== undefined)('podseal simulate, recorded requests', () => {
-  it('decides as the rules of azl3 did', async () => {
-    const vectors = new RequestVectors(root ?? '', 'azl3');
-    const rules = readFileSync(RULES, 'utf8');
-    const text = policyText(rules, vectors.policyData('azl3/createContainer'));
-    for (const folder of vectors.folders('microsoft-azl5')) {
-      const cases = vectors.cases(folder);
-      const log = logOf(cases.map(({ kind, request }) => ({ kind, request })));
-      const cwd = files({ 'policy.rego': text, 'requests.jsonl': log });
-      const { status, stdout } = await podseal(
-        ['simulate', 'policy.rego', 'requests.jsonl', '--json', '--guest', 'azl3'],
-        { cwd },
-      );
-      const decisions = linesOf(stdout).map((line) => parseJson(line, folder));
-      expect(decisions).toMatchObject(
-        cases.map(({ kind, allowed }) => ({ kind, decision: allowed ? 'allow' : 'deny' })),
-      );
-      expect(status).toBe(cases.every(({ allowed }) => allowed) ? 0 : 10);
-    }
-  });
-});
-
 describe('podseal explain', () => {
   const denied = () =>
     changedStart(({ OCI }) => {
@@ -335,7 +307,7 @@ describe('podseal explain', () => {
 it.each(['simulate', 'explain'])('%s refuses an input without requests', async (command) => {
   const cwd = files({
     'pod.yaml': readFileSync(EXAMPLE, 'utf8'),
-    'group.rego': ccePolicyText(),
+    'group.rego': policyText(),
     'none.jsonl': '\n\n',
     'question.jsonl': '{"kind":"AllowRequestsFailingPolicy","request":{}}\n',
     'none.json': '[]',
@@ -355,7 +327,7 @@ it.each(['simulate', 'explain'])('%s refuses an input without requests', async (
 });
 
 it('simulate --synthesize refuses a policy without containers', async () => {
-  const cwd = files({ 'empty.rego': ccePolicyText({ containers: [] }) });
+  const cwd = files({ 'empty.rego': policyText({ containers: [] }) });
   const { status, stdout, stderr } = await podseal(['simulate', 'empty.rego', '--synthesize'], {
     cwd,
   });

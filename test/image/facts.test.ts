@@ -17,7 +17,6 @@ import {
 } from '../../src/image/facts.js';
 import { parsePlatform } from '../../src/image/platform.js';
 import { failureOf } from '../support/images.js';
-import { vectorsDir } from '../support/vectors.js';
 
 const hex = (digit: string) => digit.repeat(64);
 const digest = (digit: string) => `sha256:${hex(digit)}` as Digest;
@@ -395,36 +394,5 @@ describe('buildImageFacts', () => {
       layers: [{ ...blob, diffId: digest('5'), uncompressedSize: 7, rootHashes }],
     });
     expect(parseImageFacts(printImageFacts([facts]), 'x').images).toEqual([facts]);
-  });
-});
-
-describe('the image tables of the ACI vectors', () => {
-  const aci = vectorsDir('aci');
-  it.runIf(aci !== undefined)('can be written as facts by hand', () => {
-    const { images } = JSON.parse(readFileSync(join(aci!, 'images.json'), 'utf8')) as {
-      images: {
-        references: string[];
-        os: string;
-        architecture: string;
-        config: object;
-        layers: string[];
-      }[];
-    };
-    const linuxImages = images.filter(({ os }) => os === 'linux');
-    expect(linuxImages.length).toBeGreaterThan(5);
-    const facts = index(
-      ...linuxImages.map(({ references, os, architecture, config, layers }) => ({
-        references,
-        platform: `${os}/${architecture}`,
-        config,
-        layers: layers.map((ext4) => ({ rootHashes: { ext4 } })),
-      })),
-    );
-    for (const { references, layers } of linuxImages) {
-      for (const reference of references) {
-        const found = findImageFacts(facts, parseReference(reference), linux)!;
-        expect(found.layers.map(({ rootHashes }) => rootHashes.ext4)).toEqual(layers);
-      }
-    }
   });
 });
