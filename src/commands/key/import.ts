@@ -1,7 +1,8 @@
 /** Runs `podseal key import`. */
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
 import { ToolError } from '../../core/error.js';
 import type { JsonValue } from '../../core/json.js';
+import { makeEcPair, makeRsaPair } from '../../core/key-pair.js';
 import { parseKeyId, parseServiceHost } from '../../keyrelease/hosts.js';
 import {
   buildImportRequest,
@@ -101,11 +102,8 @@ async function readMaterial(config: ImportConfig, options: ImportOptions): Promi
     return { bytes: hexBytes(await readTextFile(keyHexFile), keyHexFile) };
   if (keyPem !== undefined) return { key: openKey(await readTextFile(keyPem), keyPem) };
   if (config.kty === 'oct-HSM') return { bytes: randomBytes(32) };
-  const pair =
-    config.kty === 'RSA-HSM'
-      ? generateKeyPairSync('rsa', { modulusLength: 3072 })
-      : generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { key: pair.privateKey };
+  const pair = config.kty === 'RSA-HSM' ? makeRsaPair(3072) : makeEcPair('P-256');
+  return { key: (await pair).privateKey };
 }
 
 function hexBytes(text: string, file: string): Buffer {

@@ -2,16 +2,14 @@
  * RSA key pairs for attestations, made ahead: each serves the releases that share one attestation and is never used again,
  * and making one takes longer than all the rest of a release.
  */
-import { generateKeyPair, privateDecrypt, publicEncrypt } from 'node:crypto';
-import { promisify } from 'node:util';
+import { privateDecrypt, publicEncrypt } from 'node:crypto';
+import { makeRsaPair } from '../../core/key-pair.js';
 import type { WrappingKey } from '../../keyrelease/ports.js';
 
 /** Milliseconds from a taken pair until the pool is filled again: the releases that the pair is for would be slowed down. */
 const REFILL_MS = 5_000;
 
-const generate = promisify(generateKeyPair);
-const newPair = (): Promise<WrappingKey> =>
-  generate('rsa', { modulusLength: 2048, publicExponent: 65537 });
+const newPair = (): Promise<WrappingKey> => makeRsaPair(2048);
 
 /**
  * Uses a pair once, on this thread: what OpenSSL prepares for the first use of a private key takes three times as long as

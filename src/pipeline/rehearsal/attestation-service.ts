@@ -3,8 +3,7 @@
  * endorsement, and signs real tokens with a throw-away key. Same requests, answers and claims as the service (REST API
  * 2020-10-01, SevSnpVm).
  */
-import { createHash, generateKeyPair, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto';
 import type { TrustedRoot } from '../../attest/products.js';
 import { isDenial, parseReport, type SnpReport } from '../../attest/report.js';
 import type { Verdict } from '../../attest/verdict.js';
@@ -12,12 +11,11 @@ import { verifyEvidence } from '../../attest/verify.js';
 import { ToolError } from '../../core/error.js';
 import { type JsonObject, type JsonValue, parseJsonBytes } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
+import { makeRsaPair } from '../../core/key-pair.js';
 import { parsePem } from '../../core/pem.js';
 import { ATTEST_PATH } from '../../keyrelease/maa-request.js';
 import type { ServiceAnswer, ServiceRequest } from '../../keyrelease/ports.js';
 import { reportDataFor } from '../../keyrelease/wrapping-key.js';
-
-const generate = promisify(generateKeyPair);
 
 export interface AttestationServiceOptions {
   /** `HOST[:PORT]`, the issuer of the tokens. */
@@ -43,7 +41,7 @@ const LIFETIME = 8 * 3600;
 
 /** Makes the service with a signing key of its own. */
 export async function makeAttestationService(options: AttestationServiceOptions): Promise<StandIn> {
-  const { publicKey, privateKey } = await generate('rsa', { modulusLength: 2048 });
+  const { publicKey, privateKey } = await makeRsaPair(2048);
   const { n, e } = publicKey.export({ format: 'jwk' });
   const kid = createHash('sha256').update(`${n}`).digest('base64url');
   const jwks = { keys: [{ kty: 'RSA', use: 'sig', kid, n, e }] };

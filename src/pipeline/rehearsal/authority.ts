@@ -1,6 +1,5 @@
 /** A throw-away certificate authority with one server certificate, for the stand-ins of a rehearsal. */
-import { generateKeyPair, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
+import type { KeyObject } from 'node:crypto';
 import {
   AUTHORITY_EXTENSIONS,
   altNames,
@@ -8,8 +7,7 @@ import {
   encodeCommonName,
   printPemCertificate,
 } from '../../core/der-write.js';
-
-const generate = promisify(generateKeyPair);
+import { makeRsaPair } from '../../core/key-pair.js';
 
 export interface ServerCertificate {
   /** PEM of the authority. */
@@ -29,10 +27,7 @@ export async function makeServerCertificate(
   now: number,
   further: readonly string[] = [],
 ): Promise<ServerCertificate> {
-  const [rootKey, leafKey] = await Promise.all([
-    generate('rsa', { modulusLength: 2048 }),
-    generate('rsa', { modulusLength: 2048 }),
-  ]);
+  const [rootKey, leafKey] = await Promise.all([makeRsaPair(2048), makeRsaPair(2048)]);
   const rootName = encodeCommonName('podseal rehearsal');
   const common = {
     issuer: rootName,

@@ -2,8 +2,7 @@
  * A made-up SNP platform for rehearsals: a throw-away root, intermediate and chip key in the form of AMD's, and reports
  * signed by it. Real verifiers refuse it, since its root is not AMD's; the stand-in services are told its digest.
  */
-import { generateKeyPair, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { promisify } from 'node:util';
+import { type KeyObject, randomBytes, sign } from 'node:crypto';
 import { AMD_ARC } from '../../attest/amd-extensions.js';
 import type { TrustedRoot } from '../../attest/products.js';
 import { DER_TAG } from '../../core/der.js';
@@ -16,9 +15,8 @@ import {
   printPemCertificate,
 } from '../../core/der-write.js';
 import { sha256Hex } from '../../core/digest.js';
+import { makeEcPair, makeRsaPair } from '../../core/key-pair.js';
 import type { Collateral } from '../../keyrelease/ports.js';
-
-const generate = promisify(generateKeyPair);
 
 /** What a made-up guest was launched with. */
 export interface SyntheticGuest {
@@ -51,9 +49,9 @@ export async function makeSyntheticPlatform(
   tcb: bigint = SYNTHETIC_TCB,
 ): Promise<SyntheticPlatform> {
   const [ark, ask, vcek] = await Promise.all([
-    generate('rsa', { modulusLength: 4096 }),
-    generate('rsa', { modulusLength: 4096 }),
-    generate('ec', { namedCurve: 'P-384' }),
+    makeRsaPair(4096),
+    makeRsaPair(4096),
+    makeEcPair('P-384'),
   ]);
   const chipId = randomBytes(64);
   const certify = (

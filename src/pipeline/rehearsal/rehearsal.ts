@@ -2,10 +2,10 @@
  * A whole key release on one machine: a made-up platform, a stand-in attestation service and a stand-in key vault, all
  * strict, all reached through one `send`. The services answer under the names of the real ones; nothing leaves the process.
  */
-import { generateKeyPair, randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
+import { randomBytes } from 'node:crypto';
 import type { TrustedRoot } from '../../attest/products.js';
 import { ToolError } from '../../core/error.js';
+import { makeRsaPair } from '../../core/key-pair.js';
 import type { Collateral, SendRequest } from '../../keyrelease/ports.js';
 import type { ReleaseEvaluation } from '../../release/evaluate.js';
 import { failure, json, makeAttestationService, type StandIn } from './attestation-service.js';
@@ -15,8 +15,6 @@ import { makeSyntheticPlatform, type SyntheticGuest, type SyntheticPlatform } fr
 import { storedKey } from './stored-keys.js';
 
 export { makeServerCertificate } from './authority.js';
-
-const generate = promisify(generateKeyPair);
 
 export interface RehearsalOptions {
   /** `HOST[:PORT]` of the attestation service and of the vault; they may be the same. */
@@ -107,7 +105,7 @@ export async function makeRehearsal(options: RehearsalOptions): Promise<Rehearsa
 }
 
 async function newRsaKey(): Promise<Buffer> {
-  const { privateKey } = await generate('rsa', { modulusLength: 3072 });
+  const { privateKey } = await makeRsaPair(3072);
   return privateKey.export({ type: 'pkcs8', format: 'der' });
 }
 

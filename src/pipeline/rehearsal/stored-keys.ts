@@ -1,21 +1,13 @@
 /** Keys of the stand-in vault: create, import and show, in the form of the service (REST API 7.4). */
-import {
-  createPrivateKey,
-  generateKeyPair,
-  type JsonWebKey,
-  type KeyObject,
-  randomBytes,
-} from 'node:crypto';
-import { promisify } from 'node:util';
+import { createPrivateKey, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto';
 import { decodeBase64Url } from '../../core/base64.js';
 import { ToolError } from '../../core/error.js';
 import type { JsonObject, JsonValue } from '../../core/json.js';
 import { isJsonObject } from '../../core/json-equal.js';
+import { makeEcPair, makeRsaPair } from '../../core/key-pair.js';
 import type { ServiceAnswer } from '../../keyrelease/ports.js';
 import { type ReleasePolicyDocument, readReleasePolicy } from '../../release/grammar.js';
 import { failure, json } from './attestation-service.js';
-
-const generate = promisify(generateKeyPair);
 
 /** A key in the vault. */
 export interface StoredKey {
@@ -114,12 +106,12 @@ async function newMaterial({
   if (kty === 'RSA-HSM') {
     const modulusLength = oneOf(RSA_BITS, size ?? 2048);
     if (modulusLength === undefined) return undefined;
-    const { privateKey } = await generate('rsa', { modulusLength });
+    const { privateKey } = await makeRsaPair(modulusLength);
     return { kty, material: derOf(privateKey) };
   }
   const namedCurve = kty === 'EC-HSM' ? oneOf(CURVES, crv ?? 'P-256') : undefined;
   if (kty !== 'EC-HSM' || namedCurve === undefined) return undefined;
-  const { privateKey } = await generate('ec', { namedCurve });
+  const { privateKey } = await makeEcPair(namedCurve);
   return { kty, material: derOf(privateKey) };
 }
 

@@ -4,9 +4,11 @@ import { syncBuiltinESMExports } from 'node:module';
 import { promisify } from 'node:util';
 import { keepBytes } from './record.js';
 
+const SPKI = { format: 'der', type: 'spki' } as const;
+const PKCS8 = { format: 'der', type: 'pkcs8' } as const;
 const PRIVATE_MEMBERS: readonly string[] = ['d', 'p', 'q', 'dp', 'dq', 'qi'];
 
-const { createPrivateKey, generateKeyPair, generateKeyPairSync } = crypto;
+const { createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync } = crypto;
 
 /** Keeps the private members of what a function of node:crypto gave as a key. */
 function keepKey(made: unknown): void {
@@ -36,33 +38,44 @@ crypto.createPrivateKey = (input) => {
   return key;
 };
 
-const makeSync = generateKeyPairSync as (...args: unknown[]) => { readonly privateKey: unknown };
-crypto.generateKeyPairSync = ((...args: unknown[]) => {
-  const pair = makeSync(...args);
+interface Pair {
+  readonly publicKey: unknown;
+  readonly privateKey: unknown;
+}
+
+/** Keeps the private key of a pair. Gives the pair read again: src/core/key-pair.ts says why. */
+function keepPair({ publicKey, privateKey }: Pair): Pair {
+  const pair = { publicKey: readAgain(publicKey), privateKey: readAgain(privateKey) };
   keepKey(pair.privateKey);
   return pair;
-}) as typeof generateKeyPairSync;
+}
+
+function readAgain(key: unknown): unknown {
+  if (!(key instanceof KeyObject)) return key;
+  if (key.type === 'public') {
+    return createPublicKey({ key: key.export(SPKI), ...SPKI });
+  }
+  return createPrivateKey({ key: key.export(PKCS8), ...PKCS8 });
+}
+
+const makeSync = generateKeyPairSync as (...args: unknown[]) => Pair;
+crypto.generateKeyPairSync = ((...args: unknown[]) =>
+  keepPair(makeSync(...args))) as typeof generateKeyPairSync;
 
 type Made = (error: Error | null, publicKey: unknown, privateKey: unknown) => void;
 const make = generateKeyPair as unknown as (...args: unknown[]) => void;
-const makeLater = promisify(generateKeyPair) as (
-  ...args: unknown[]
-) => Promise<{ readonly privateKey: unknown }>;
+const makeLater = promisify(generateKeyPair) as (...args: unknown[]) => Promise<Pair>;
 crypto.generateKeyPair = Object.assign(
   (...args: unknown[]) => {
     const done = args.at(-1) as Made;
     const keep: Made = (error, publicKey, privateKey) => {
-      if (error === null) keepKey(privateKey);
-      done(error, publicKey, privateKey);
+      const pair = error === null ? keepPair({ publicKey, privateKey }) : undefined;
+      done(error, pair?.publicKey, pair?.privateKey);
     };
     make(...args.slice(0, -1), keep);
   },
   {
-    [promisify.custom]: async (...args: unknown[]) => {
-      const pair = await makeLater(...args);
-      keepKey(pair.privateKey);
-      return pair;
-    },
+    [promisify.custom]: async (...args: unknown[]) => keepPair(await makeLater(...args)),
   },
 ) as unknown as typeof generateKeyPair;
 
