@@ -5,13 +5,13 @@ import {
   createCipheriv,
   createHash,
   createPublicKey,
-  generateKeyPairSync,
   publicEncrypt,
   randomBytes,
   sign,
 } from 'node:crypto';
 
 const part = (path) => import(new URL(path, new URL('../../dist/', import.meta.url)));
+const { makeRsaPair } = await part('core/key-pair.js');
 const { makeSyntheticPlatform } = await part('pipeline/rehearsal/platform.js');
 const { thimAnswer } = await part('pipeline/rehearsal/rehearsal.js');
 
@@ -79,8 +79,8 @@ export function makeIdentity() {
 }
 
 /** Attestation services that vouch for whatever runtime data they get, and how often they did so. */
-export function makeAttestations() {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+export async function makeAttestations() {
+  const { publicKey, privateKey } = await makeRsaPair(2048);
   const { n, e } = publicKey.export({ format: 'jwk' });
   const jwks = JSON.stringify({ keys: [{ kty: 'RSA', use: 'sig', kid: 'key', n, e }] });
   const header = encode('{"alg":"RS256","kid":"key","typ":"JWT"}');

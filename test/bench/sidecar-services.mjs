@@ -3,7 +3,6 @@
 // believe all that they are told, and all is made ahead that does not depend on a request: what they compute is taken
 // from the processors that the side-car could have. Tells its parent where they are.
 
-import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -40,7 +39,7 @@ async function serve(tls, handle) {
 
 /** Attestation services, each with a name of its own; they share a signing key. */
 async function serveAttestations(count) {
-  const { make, asked } = makeAttestations();
+  const { make, asked } = await makeAttestations();
   const hosts = [];
   for (let index = 0; index < count; index += 1) {
     let handle;
@@ -52,9 +51,10 @@ async function serveAttestations(count) {
 }
 
 /** What is measured is the side-car: these services have been running for long, and their code is compiled. */
-function warmUp() {
-  const attest = makeAttestations().make('localhost');
-  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+async function warmUp() {
+  const { makeRsaPair } = await import(new URL('../../dist/core/key-pair.js', import.meta.url));
+  const attest = (await makeAttestations()).make('localhost');
+  const { publicKey } = await makeRsaPair(2048);
   const keySet = JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] });
   const runtimeData = { data: Buffer.from(keySet).toString('base64url') };
   for (let time = 0; time < 200; time += 1) {
@@ -73,7 +73,7 @@ const port = await serve(false, (...request) => machine(...request) ?? identity(
 const { keys, handle } = makeVault(vault, authority, Number(keyCount));
 release = handle;
 
-warmUp();
+await warmUp();
 
 const caFile = join(folder, 'ca.pem');
 writeFileSync(caFile, authority.root);
