@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeEcPair, makeRsaPair } from '../../src/core/key-pair.js';
 import { ROOT } from '../support/cli.js';
+import { recordOutput } from '../support/secrets/record.js';
 
 const SCRIPT = `
 import { makeEcPair, makeRsaPair } from ${JSON.stringify(join(ROOT, 'dist/core/key-pair.js'))};
@@ -36,6 +37,7 @@ describe('a fresh key pair', () => {
   it('is exported whatever is collected meanwhile', () => {
     const args = ['--gc-interval=37', '--input-type=module', '-e', SCRIPT];
     const text = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
+    recordOutput('exports of key pairs', text);
     expect(text).toBe('through\n');
   });
 });
